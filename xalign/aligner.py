@@ -1,0 +1,202 @@
+"""`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from xalign.alignment import Alignment, SentencePair, split_words
+from xalign.batching import map_in_order, plan
+from xalign.errors import DeviceError
+from xalign.model.extraction import batch_similarity, piece_links, probabilities, word_links
+from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.weights.checkpoint import Checkpoint, load
+from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
+
+PiecePair = tuple[PieceSentence, PieceSentence]
+
+CPU_BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384
+
+@dataclass(slots=True)
+class Counts:
+    """What has gone through so far: pairs, those with an empty side, those cut into windows."""
+
+    pairs: int = 0
+    empty: int = 0
+    windowed: int = 0
+
+
+class Aligner:
+    """Links words of sentence pairs; see `from_pretrained`.
+
+    The same pair gets the same links in any batch, order, and number of threads.
+
+    >>> aligner = Aligner.from_pretrained()
+    >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
+    0-0 1-1 2-2 3-3
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, device: torch.device, threads: int, batch_pieces: int
+    ) -> None:
+        self.network = checkpoint.network.prune().to(device).eval()
+        self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
+        self.device, self.threads, self.batch_pieces = device, threads, batch_pieces
+        self.counts = Counts()
+        self._limit = self.network.config.max_positions
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str | None = None, *, layer: int | None = None, threshold: float | None = None,
+        device: str = "auto", threads: int | None = None, batch_pieces: int | None = None,
+    ) -> "Aligner":  # fmt: skip
+        """Aligner of a model: the embedded one, or a folder or hub name.
+
+        ``threshold`` replaces the model's rule by eq. 10 with this threshold. ``layer`` reads links
+        off another layer of an encoder that was never trained to align. ``device`` is ``auto``,
+        ``cpu``, ``cuda`` or ``cuda:N``. ``threads`` (CPU) is by default the number of usable cores.
+        ``batch_pieces`` is how many pieces are aligned at once, in each thread.
+
+        Errors: `ModelError`, `DeviceError`.
+        """
+        chosen = choose_device(device)
+        checkpoint = load(model, layer)
+        if threshold is not None:
+            rule = replace(checkpoint.rule, method="threshold", threshold=threshold)
+            checkpoint = replace(checkpoint, rule=rule)
+        is_gpu = chosen.type != "cpu"
+        default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
+        return cls(
+            checkpoint, device=chosen,
+            threads=1 if is_gpu else threads or usable_cores(),
+            batch_pieces=batch_pieces or default_pieces,
+        )  # fmt: skip
+
+    def align(self, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:
+        """Alignments of a stream of any length, in its order; an empty side gives no links.
+
+        Every thread runs whole batches on one core: faster than sharing each matrix product, and
+        no sum is ever cut differently.
+        """
+        yield from map_in_order(
+            map(self._encode, pairs), self._align_batch,
+            size=num_pieces, budget=self.batch_pieces, threads=self.threads,
+        )  # fmt: skip
+
+    def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
+        """Alignment of one pair, given as text with spaces between words, or as words."""
+        pair = SentencePair(as_words(src), as_words(tgt))
+        return next(self.align([pair]))
+
+    def _encode(self, pair: SentencePair) -> PiecePair | None:
+        self.counts.pairs += 1
+        if pair.is_empty:
+            self.counts.empty += 1
+            return None
+        encoded = self.tokenizer.encode(pair.src), self.tokenizer.encode(pair.tgt)
+        self.counts.windowed += self._is_long(encoded)
+        return encoded
+
+    def _is_long(self, pair: PiecePair) -> bool:
+        return max(map(len, pair)) > self._limit
+
+    def _align_batch(self, pairs: list[PiecePair | None]) -> list[Alignment]:
+        """Alignments of pairs of like size; None is an empty pair."""
+        results = [Alignment()] * len(pairs)
+        whole = []
+        for place, pair in enumerate(pairs):
+            if pair is None:
+                continue
+            if self._is_long(pair):
+                results[place] = self._align_long(pair)
+            else:
+                whole.append((place, pair))
+        if whole:
+            links = self._links([pair for _, pair in whole])
+            for (place, _), found in zip(whole, links, strict=True):
+                results[place] = found
+        return results
+
+    @torch.inference_mode()
+    def _links(self, pairs: list[PiecePair]) -> list[Alignment]:
+        """Alignments of pairs that fit the encoder, in one pass and one copy back."""
+        batch = pack_pairs(pairs).to(self.device)
+        scores = batch_similarity(self.network(batch), batch, self.rule)
+        rows = word_links(piece_links(scores, self.rule), batch.words).cpu().numpy()
+        ends = np.searchsorted(rows[:, 0], np.arange(len(pairs) + 1))
+        links = list(map(tuple, rows[:, 1:].tolist()))
+        return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
+
+    def _align_long(self, pair: PiecePair) -> Alignment:
+        """Alignment of a pair of which a side is longer than the encoder's limit."""
+        inner = [(side.ids[1:-1], side.words[1:-1]) for side in pair]
+        count = num_windows(max(len(ids) for ids, _ in inner), self._limit - 2)
+        src_cuts, tgt_cuts = (cut(len(ids), count) for ids, _ in inner)
+        windows = [
+            tuple(self._window(ids, *span) for (ids, _), span in zip(inner, spans, strict=True))
+            for spans in zip(src_cuts, tgt_cuts, strict=True)
+        ]
+        starts = [(a, c) for (a, _), (c, _) in zip(src_cuts, tgt_cuts, strict=True)]
+        evidence = []
+        for places in plan([sum(map(len, window)) for window in windows], self.batch_pieces):
+            evidence += self._evidence([(*windows[k],) for k in places], [starts[k] for k in places])
+        src, tgt = merge(evidence, src_cuts, tgt_cuts, self.rule)
+        src_words, tgt_words = (np.array(words) for _, words in inner)
+        links = zip(src_words[src].tolist(), tgt_words[tgt].tolist(), strict=True)
+        return Alignment(frozenset(links))
+
+    def _window(self, ids: Sequence[int], start: int, end: int) -> PieceSentence:
+        pieces = [self.tokenizer.bos, *ids[start:end], self.tokenizer.eos]
+        return PieceSentence(pieces, [-1, *range(end - start), -1])
+
+    @torch.inference_mode()
+    def _evidence(
+        self, windows: list[tuple[PieceSentence, PieceSentence]], starts: list[tuple[int, int]]
+    ) -> list[Evidence]:
+        """Probable piece pairs of every window, at their places in the whole sentences."""
+        batch = pack_pairs(windows).to(self.device)
+        scores = batch_similarity(self.network(batch), batch, self.rule)
+        forward, backward = probabilities(scores, self.rule.scale)
+        found = []
+        for k, (src_start, tgt_start) in enumerate(starts):
+            src, tgt = len(windows[k][0]) - 2, len(windows[k][1]) - 2
+            p, q = (side[k, 1 : src + 1, 1 : tgt + 1].cpu() for side in (forward, backward))
+            i, j = ((p > NEGLIGIBLE) | (q > NEGLIGIBLE)).nonzero(as_tuple=True)
+            found.append(
+                Evidence(i.numpy() + src_start, j.numpy() + tgt_start, p[i, j].numpy(), q[i, j].numpy())
+            )
+        return found
+
+
+def num_pieces(pair: PiecePair | None) -> int:
+    """Pieces of both sides of a pair."""
+    return len(pair[0]) + len(pair[1]) if pair else 0
+
+
+def as_words(sentence: str | Sequence[str]) -> tuple[str, ...]:
+    """Words of a sentence given as text or as words."""
+    return split_words(sentence) if isinstance(sentence, str) else tuple(sentence)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` is a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(f"expected the device auto, cpu or cuda, found {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device cuda: this machine or this torch has no GPU; use --device cpu")
+    return device

@@ -1,0 +1,35 @@
+"""Everything that xalign raises on purpose.
+
+The tree::
+
+    XalignError          anything that the user can mend; the command line prints it and exits with 1
+    ├── InputError       text that cannot be read as what it should be: names file and line
+    ├── ModelError       a model folder, encoder or weight file that cannot be loaded
+    └── DeviceError      a device that this machine does not have
+
+Every message says where, what was expected, what was found and, when that is known, what to do.
+"""
+
+
+class XalignError(Exception):
+    """Root of the tree; catch it to catch all of xalign's own errors."""
+
+
+class InputError(XalignError):
+    """Line ``line`` (from 1; 0 for the file as a whole) of ``path`` is not what it should be.
+
+    >>> str(InputError("corpus.talp", 12, "expected a link such as 3-4, found '3:4'"))
+    "corpus.talp:12: expected a link such as 3-4, found '3:4'"
+    """
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        self.path, self.line, self.message = path, line, message
+        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
+
+
+class ModelError(XalignError):
+    """A model cannot be loaded, or does not fit what it is asked to do."""
+
+
+class DeviceError(XalignError):
+    """The device asked for is not on this machine."""

@@ -1,0 +1,1 @@
+"""Text to values and back; nothing in here imports torch."""

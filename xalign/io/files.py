@@ -1,0 +1,139 @@
+"""Opening text for reading and writing: ``-``, compressed files, lines of bytes, atomic output."""
+
+import contextlib
+import gzip
+import lzma
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from xalign.errors import InputError
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Source:
+    """An open input that knows how far it has been read: ``-`` is standard input.
+
+    Lines end at ``\\n`` alone (one ``\\r`` before it is dropped), so that no other character ever
+    shifts the count of lines. A byte order mark at the start is dropped. A last line without
+    ``\\n`` is a line.
+
+    Errors: `InputError` when the file cannot be opened, or its compressed data is damaged.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+        except OSError as error:
+            raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
+        self._data = decompressed(self._raw, path)
+
+    @property
+    def name(self) -> str:
+        """What error messages call this input."""
+        return "<stdin>" if self.path == "-" else self.path
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in the file, as stored; None for a pipe or a terminal."""
+        status = os.fstat(self._raw.fileno())
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    @property
+    def position(self) -> int:
+        """Bytes read of ``size``, as stored."""
+        return self._raw.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Lines without their ends."""
+        number = 0
+        try:
+            for number, line in enumerate(self._data, 1):
+                if number == 1:
+                    line = line.removeprefix(BOM)
+                yield line.removesuffix(b"\n").removesuffix(b"\r")
+        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError) as error:
+            raise InputError(self.name, number + 1, f"damaged compressed data: {error}") from error
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}"
+            raise InputError(self.name, number + 1, message) from error
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self.path != "-":
+            self._data.close()
+            self._raw.close()
+
+
+def decompressed(raw: BinaryIO, path: str) -> BinaryIO:
+    """``raw``, read through the decompressor that the suffix of ``path`` names."""
+    match Path(path).suffix:
+        case ".gz":
+            return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+        case ".xz":
+            return cast(BinaryIO, lzma.LZMAFile(raw))
+        case ".zst":
+            return zstandard.open(raw, "rb")
+        case _:
+            return raw
+
+
+def compressed(raw: BinaryIO, path: str) -> BinaryIO:
+    """``raw``, written through the compressor that the suffix of ``path`` names."""
+    match Path(path).suffix:
+        case ".gz":  # without name and time, so that the same text gives the same bytes
+            return cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=raw, mtime=0))
+        case ".xz":
+            return cast(BinaryIO, lzma.LZMAFile(raw, "wb"))
+        case ".zst":
+            return zstandard.open(raw, "wb", closefd=False)
+        case _:
+            return raw
+
+
+@contextlib.contextmanager
+def output(path: str) -> Iterator[BinaryIO]:
+    """A binary file to write, compressed by suffix, which appears at ``path`` only when whole.
+
+    It is written beside its place under another name and moved there at the end; when an error
+    leaves the block, ``path`` is as it was. ``-``, pipes and devices are written to directly.
+    """
+    target = Path(path)
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif target.exists() and not target.is_file():
+        if target.is_dir():
+            raise InputError(path, 0, "cannot be written: it is a folder; name a file")
+        with target.open("wb") as raw:
+            yield raw
+    else:
+        with atomic(target) as raw, contextlib.ExitStack() as stack:
+            data = compressed(raw, path)
+            if data is not raw:
+                stack.callback(data.close)
+            yield data
+
+
+@contextlib.contextmanager
+def atomic(target: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of ``target`` when the block ends without an error."""
+    target = target.resolve()  # of a symbolic link, the file behind it is replaced
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        raw = part.open("wb")
+    except OSError as error:
+        raise InputError(str(target), 0, f"cannot be written: {error.strerror}") from error
+    try:
+        with raw:
+            yield raw
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

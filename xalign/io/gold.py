@@ -1,0 +1,118 @@
+"""Gold alignments: talp lines, NAACL/WPT lines and XL-WA tables, counted from 0 or from 1.
+
+============  =======================================  =============================
+format        a line                                   counted from
+============  =======================================  =============================
+talp          ``0-0 1p2 1?3`` (sure ``-``, else        0 or 1, found by `find_base`
+              possible), a line for each pair
+NAACL/WPT     ``sentence i j [S|P] [confidence]``,     1; a 0 stands for the null word
+              a line for each link
+XL-WA         ``source TAB target TAB links``          0
+============  =======================================  =============================
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xalign.alignment import GoldAlignment, Link
+from xalign.errors import InputError
+
+LINK = re.compile(r"(\d+)([-p?])(\d+)", re.ASCII)
+NAACL = re.compile(r"(\d+)\s+(\d+)\s+(\d+)(?:\s+([SP]))?(?:\s+[\d.eE+-]+)?", re.ASCII)
+
+Marked = tuple[int, int, bool]
+"""A link as written, in the base of its file, and whether it is sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A gold file: an alignment for each pair, counted from 0, and how it was written.
+
+    ``base`` is 0 or 1; ``base_from`` says how it is known: ``found``, ``given`` or ``format``.
+    """
+
+    alignments: tuple[GoldAlignment, ...]
+    format: str
+    base: int
+    base_from: str
+
+
+def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gold:
+    """All of a gold file, its format and index base found by looking (``base`` forces the base).
+
+    >>> gold = read_gold([b"1-1 2p3"], "test.talp")
+    >>> gold.base, sorted(gold.alignments[0].sure), sorted(gold.alignments[0].possible)
+    (1, [(0, 0)], [(0, 0), (1, 2)])
+    """
+    texts = [line.decode(errors="backslashreplace").strip(" \r") for line in lines]
+    first = next((text for text in texts if text), "")
+    if NAACL.fullmatch(first):
+        return gold_from(read_naacl(texts, path), "naacl", 1, base)
+    if first.count("\t") == 2:
+        links = [text.split("\t") for text in texts]
+        return gold_from([parse_table(row, path, k) for k, row in enumerate(links, 1)], "xl-wa", 0, base)
+    marked = [parse_talp(text, path, number) for number, text in enumerate(texts, 1)]
+    return gold_from(marked, "talp", None, base)
+
+
+def gold_from(
+    marked: Sequence[Sequence[Marked]], format: str, known: int | None, forced: int | None
+) -> Gold:
+    """`Gold` of links as written: base forced, else known from the format, else found."""
+    if forced is not None:
+        base, base_from = forced, "given"
+    elif known is not None:
+        base, base_from = known, "format"
+    else:
+        base, base_from = find_base(marked), "found"
+    alignments = tuple(GoldAlignment(shift(m, base, True), shift(m, base, False)) for m in marked)
+    return Gold(alignments, format, base, base_from)
+
+
+def find_base(marked: Iterable[Sequence[Marked]]) -> int:
+    """0 if any link touches index 0, else 1: over a whole file first words are linked somewhere."""
+    return 0 if any(0 in (i, j) for links in marked for i, j, _ in links) else 1
+
+
+def shift(links: Iterable[Marked], base: int, sure: bool) -> frozenset[Link]:
+    """Links of one kind counted from 0; those of the null word (below ``base``) are left out."""
+    return frozenset(
+        (i - base, j - base) for i, j, is_sure in links if is_sure is sure and min(i, j) >= base
+    )
+
+
+def parse_talp(text: str, path: str, number: int) -> list[Marked]:
+    """Links of one line such as ``1-1 2p3``."""
+    links = []
+    for word in text.split():
+        found = LINK.fullmatch(word)
+        if not found:
+            expected = "expected a link such as 3-4 (sure) or 3p4 (possible)"
+            raise InputError(path, number, f"{expected}, found {word[:40]!r}")
+        links.append((int(found[1]), int(found[3]), found[2] == "-"))
+    return links
+
+
+def parse_table(row: Sequence[str], path: str, number: int) -> list[Marked]:
+    """Links of one row ``source, target, links``; a blank line has none."""
+    if len(row) == 3:
+        return parse_talp(row[2], path, number)
+    if row == [""]:
+        return []
+    raise InputError(path, number, f"expected source TAB target TAB links, found {len(row)} columns")
+
+
+def read_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
+    """Links of NAACL/WPT lines, collected by sentence number; a number left out has no links."""
+    sentences: dict[int, list[Marked]] = {}
+    for number, text in enumerate(texts, 1):
+        if not text:
+            continue
+        found = NAACL.fullmatch(text)
+        if not found or found[1].strip("0") == "":
+            expected = "expected 'sentence i j [S|P] [confidence]', sentences numbered from 1"
+            raise InputError(path, number, f"{expected}, found {text[:40]!r}")
+        links = sentences.setdefault(int(found[1]), [])
+        links.append((int(found[2]), int(found[3]), found[4] != "P"))
+    return [sentences.get(number, []) for number in range(1, max(sentences, default=0) + 1)]

@@ -1,0 +1,51 @@
+"""The sizes of a network and the rule that reads links off it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xalign.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossAlignConfig:
+    """Sizes of `xalign.model.cross_align.CrossAlign`; ``align_layer`` is c of the paper, from 1."""
+
+    vocab_size: int
+    width: int
+    num_heads: int
+    ffn_width: int
+    max_positions: int
+    num_self_layers: int
+    num_cross_layers: int
+    align_layer: int
+    layer_norm_eps: float = 1e-12
+
+    def __post_init__(self) -> None:
+        if self.width % self.num_heads:
+            found = f"width {self.width} and {self.num_heads} heads"
+            raise ModelError(f"expected a width that the number of heads divides, found {found}")
+        depth = self.num_self_layers + self.num_cross_layers
+        if not 0 <= self.align_layer <= depth:
+            raise ModelError(f"expected an align_layer from 0 to {depth}, found {self.align_layer}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionRule:
+    """How links are read off a similarity matrix.
+
+    ``argmax``: piece pairs that are each other's most similar piece. ``threshold``: piece pairs
+    whose two softmax probabilities both exceed ``threshold`` (eq. 10). Similarities are multiplied
+    by ``scale`` before a softmax. With ``null_word``, the first special piece competes for links.
+    """
+
+    method: Literal["argmax", "threshold"] = "argmax"
+    threshold: float = 0.15
+    scale: float = 1.0
+    null_word: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in ("argmax", "threshold"):
+            expected = "expected the extraction method 'argmax' or 'threshold'"
+            raise ModelError(f"{expected}, found {self.method!r}")
+        if not 0 <= self.threshold < 1:
+            raise ModelError(f"expected a threshold from 0 to below 1, found {self.threshold}")

@@ -1,0 +1,99 @@
+"""Sentence pairs of unequal lengths as one batch without padding.
+
+Shapes: B pairs, N pieces of all 2B sentences, L longest sentence, rounded up, D width.
+
+The pieces of all sources, then of all targets, stand end to end in one array: whatever treats every
+piece alike (projections, norms, feed-forward: nearly all the work) meets no padding. Only where
+sentences meet (attention, similarity) are they laid out as (2B, L).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ROUND = 16
+"""L is a multiple of this, and N at least this: then kernels sum in the same order whatever else
+is in the batch, and a pair gets the same links in any company (held by a test)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """B sentence pairs; sentence b < B is a source, sentence B + b its target.
+
+    ``ids`` and ``positions`` (N,): piece and place in its sentence. ``words`` (2B, L): the word that
+    a piece belongs to; -1 at special pieces and padding. ``mask`` (2B, L): True at pieces.
+    ``rows`` (2B, L): where in N a piece stands, 0 at padding. ``slots`` (N,): the way back, as
+    places in the flattened (2B, L).
+    """
+
+    ids: Tensor
+    positions: Tensor
+    words: Tensor
+    mask: Tensor
+    rows: Tensor
+    slots: Tensor
+
+    @property
+    def num_pairs(self) -> int:
+        """B."""
+        return len(self.rows) // 2
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """The same batch on another device."""
+        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        return PairBatch(*moved)
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """Pieces end to end (N, D) laid out by sentence: (2B, L, D)."""
+        return x.index_select(0, self.rows.flatten()).view(*self.rows.shape, -1)  # (2B, L, D)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """The inverse of `unpack`: (2B, L, D) to (N, D)."""
+        return x.reshape(-1, x.shape[-1]).index_select(0, self.slots)  # (N, D)
+
+
+def swap_sides(x: Tensor) -> Tensor:
+    """Put in the place of every sentence its translation: (2B, ...) to (2B, ...)."""
+    return x.roll(len(x) // 2, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PieceSentence:
+    """Pieces of one sentence, special ones included, and the word of each (-1: special)."""
+
+    ids: Sequence[int]
+    words: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatch:
+    """The batch of ``pairs``, on the CPU.
+
+    >>> pair = PieceSentence([0, 7, 2], [-1, 0, -1]), PieceSentence([0, 8, 9, 2], [-1, 0, 0, -1])
+    >>> batch = pack_pairs([pair])
+    >>> batch.rows.shape, batch.positions[:7].tolist()
+    (torch.Size([2, 16]), [0, 1, 2, 0, 1, 2, 3])
+    """
+    sentences = [src for src, _ in pairs] + [tgt for _, tgt in pairs]
+    lengths = np.array([len(sentence) for sentence in sentences])  # (2B,)
+    longest = -(-int(lengths.max()) // ROUND) * ROUND
+    mask = np.arange(longest) < lengths[:, None]  # (2B, L)
+    total = int(lengths.sum())
+    idle = np.zeros(max(0, ROUND - total), dtype=np.int64)
+    rows = np.zeros(mask.shape, dtype=np.int64)  # (2B, L)
+    rows[mask] = np.arange(total)
+    words = np.full(mask.shape, -1, dtype=np.int64)  # (2B, L)
+    words[mask] = np.concatenate([sentence.words for sentence in sentences])
+    ids = np.concatenate([np.asarray(sentence.ids, dtype=np.int64) for sentence in sentences])
+    starts = np.cumsum(lengths) - lengths  # (2B,)
+    positions = np.arange(total) - np.repeat(starts, lengths)  # (N,)
+    arrays = (
+        np.concatenate([ids, idle]), np.concatenate([positions, idle]), words, mask, rows,
+        np.concatenate([mask.ravel().nonzero()[0], idle]),
+    )  # fmt: skip
+    return PairBatch(*(torch.from_numpy(array) for array in arrays))

@@ -1,0 +1,1 @@
+"""Files to models: the embedded encoder, encoders of other projects, our own model folders."""

