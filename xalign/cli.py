@@ -1,0 +1,202 @@
+"""The command line: options, one call, print. Whatever is slow to import is imported inside."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated, NoReturn, ParamSpec
+
+import typer
+
+import xalign
+from xalign.alignment import SentencePair
+from xalign.console import BadLines, metered, say
+from xalign.errors import XalignError
+from xalign.io.files import Source, output
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="xalign",
+    help="Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"xalign {xalign.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
+    os.environ["XALIGN_DEBUG"] = "1" if debug else ""
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """``command`` with errors as one line on stderr: 1 for ours, 130 when interrupted.
+
+    A reader that closes our output early, such as ``head``, has what it wanted: that is success.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:
+            fail("interrupted", 130)
+        except XalignError as error:
+            fail(str(error), 1)
+        except OSError as error:  # a full disk, say
+            fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+
+    return run
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say ``message`` and stop; with ``--debug``, show the traceback instead."""
+    if os.environ.get("XALIGN_DEBUG"):
+        raise
+    say(message)
+    raise typer.Exit(code)
+
+
+@app.command()
+@guarded
+def align(
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Sentence pairs; .gz, .xz and .zst are read too.")
+    ] = "-",
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+    ] = "-",
+    source: Annotated[
+        str | None, typer.Option("-s", "--source", help="Source sentences, instead of -i.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("-t", "--target", help="Target sentences, beside -s.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(help="Layer to read links off, of an encoder not trained to align.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.999, help="Link where both probabilities exceed this."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; by default one for each core.")
+    ] = None,
+    batch_pieces: Annotated[
+        int | None, typer.Option(min=1, help="Pieces aligned at once; lower it to save memory.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first line that cannot be read.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress and no closing summary.")
+    ] = False,
+) -> None:
+    """Align sentence pairs: a line in, a line out, in order.
+
+    Every line is `source ||| target` or `source TAB target`, words separated by spaces. A line that
+    cannot be read gives an empty line, and is counted.
+    """
+    from xalign.io.pharaoh import pharaoh
+
+    bad = BadLines(strict)
+    measured, pairs = open_pairs(input, source, target, bad)
+    aligner = xalign.Aligner.from_pretrained(
+        model, layer=layer, threshold=threshold, device=device, threads=threads,
+        batch_pieces=batch_pieces,
+    )  # fmt: skip
+    with output(output_path) as out, metered(measured, show=not quiet) as meter:
+        for alignment in aligner.align(pairs):
+            out.write(pharaoh(alignment))
+            meter.tick()
+    if not quiet:
+        counts = aligner.counts
+        say(
+            f"{counts.pairs} pairs, {counts.empty - bad.count} empty, {bad.count} bad, "
+            f"{counts.windowed} windowed, {meter.rate:.0f} pairs/s on {aligner.device}"
+        )
+
+
+def open_pairs(
+    input: str, source: str | None, target: str | None, bad: BadLines
+) -> tuple[Source, Iterator[SentencePair]]:
+    """The pairs that ``-i``, or ``-s`` and ``-t``, name, and the file to measure progress by."""
+    from xalign.io.pairs import read_pairs, read_two_files
+
+    if source is not None and target is not None and input == "-":
+        src, tgt = Source(source), Source(target)
+        return src, read_two_files(src, tgt, src.name, tgt.name, bad)
+    if source is not None or target is not None:
+        raise typer.BadParameter("give either -i, or both -s and -t")
+    pairs = Source(input)
+    if input == "-" and sys.stdin.isatty():
+        say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
+    return pairs, read_pairs(pairs, pairs.name, bad)
+
+
+@app.command()
+@guarded
+def score(
+    gold: Annotated[str, typer.Option("-g", "--gold", help="Gold links: talp, NAACL/WPT or XL-WA.")],
+    outputs: Annotated[
+        list[str] | None, typer.Argument(metavar="[OUTPUT]...", help="Outputs to score.")
+    ] = None,
+    input: Annotated[
+        list[str] | None, typer.Option("-i", "--input", help="Another output to score.")
+    ] = None,
+    gold_base: Annotated[
+        int | None, typer.Option(min=0, max=1, help="First index in the gold file; else found.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=0, help="Resamplings for the interval of AER and p; 0 for none.")
+    ] = 0,
+    worst: Annotated[
+        int, typer.Option(min=0, help="Show so many pairs with the most mistakes.")
+    ] = 0,
+    pairs: Annotated[
+        str | None, typer.Option(help="The sentence pairs, to show words with --worst.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score outputs in Pharaoh format against gold links: AER, precision, recall, F1.
+
+    Without an output, standard input is read. With several, `p` compares each with the first.
+    """
+    from xalign import report
+
+    gold_links = report.open_gold(gold, gold_base)
+    paths = [*(outputs or []), *(input or [])] or ["-"]
+    scored = [report.open_output(path, gold_links, gold) for path in paths]
+    records = [report.as_record(output, scored[0], samples) for output in scored]
+    signature = report.signature(gold_links, gold, samples)
+    if as_json:
+        print(json.dumps({"signature": signature, "outputs": records}, indent=2))
+    else:
+        print(f"{report.table(records)}\n{signature}")
+    if worst:
+        texts = open_pairs(pairs, None, None, BadLines())[1] if pairs else None
+        for output in scored:
+            print(report.worst_pairs(output, gold_links.alignments, worst, texts))

@@ -1,0 +1,145 @@
+"""Alignment error rate, precision, recall, F1, their confidence, and a signature to cite them by.
+
+A are the links of an output, S the sure and P the possible gold links (P contains S). Counts are
+summed over the corpus before any ratio is taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xalign.alignment import Alignment, GoldAlignment
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SEED = 1
+"""Of every resampling, so that a figure can be repeated."""
+
+
+def ratio(part: float, whole: float) -> float:
+    """``part / whole``; of nothing, 0."""
+    return part / whole if whole else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts of links over one pair or a corpus; add scores to sum the counts.
+
+    >>> gold = GoldAlignment(frozenset({(0, 0), (1, 1)}), frozenset({(1, 2)}))
+    >>> round(score_pair(Alignment(frozenset({(0, 0), (1, 2)})), gold).aer, 3)
+    0.25
+    """
+
+    links: int = 0
+    sure: int = 0
+    possible: int = 0
+    links_sure: int = 0
+    links_possible: int = 0
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(*(a + b for a, b in zip(self.counts, other.counts, strict=True)))
+
+    @property
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """|A|, |S|, |P|, |A and S|, |A and P|."""
+        return self.links, self.sure, self.possible, self.links_sure, self.links_possible
+
+    @property
+    def aer(self) -> float:
+        """1 - (|A and S| + |A and P|) / (|A| + |S|) (eq. 13); 0 where there is nothing to link."""
+        whole = self.links + self.sure
+        return 1 - (self.links_sure + self.links_possible) / whole if whole else 0.0
+
+    @property
+    def precision(self) -> float:
+        """|A and P| / |A|."""
+        return ratio(self.links_possible, self.links)
+
+    @property
+    def recall(self) -> float:
+        """|A and S| / |S|."""
+        return ratio(self.links_sure, self.sure)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return ratio(2 * self.precision * self.recall, self.precision + self.recall)
+
+
+def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
+    """Counts of one pair."""
+    links = alignment.links
+    return Score(
+        len(links), len(gold.sure), len(gold.possible),
+        len(links & gold.sure), len(links & gold.possible),
+    )  # fmt: skip
+
+
+def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Score:
+    """Counts of a corpus, pair by pair in the same order; their numbers must be equal.
+
+    >>> links = frozenset({(0, 0), (1, 1)})
+    >>> score([Alignment(links)], [GoldAlignment(links)]).aer
+    0.0
+    """
+    return sum((score_pair(a, g) for a, g in zip(alignments, gold, strict=True)), Score())
+
+
+def interval(pairs: Sequence[Score], samples: int, level: float = 0.95) -> tuple[float, float]:
+    """Bootstrap confidence interval of AER: sentence pairs drawn with replacement ``samples`` times.
+
+    Takes the scores of single pairs; the bounds are percentiles.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(SEED)
+    counts = as_array(pairs)  # (pairs, 5)
+    weights = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), samples)
+    rates = error_rates(weights @ counts)  # (samples,)
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def p_value(pairs: Sequence[Score], other: Sequence[Score], samples: int) -> float:
+    """Of two outputs of the same pairs: how often chance alone would part their AER so far.
+
+    Approximate randomisation: in each sample, every pair's two results are swapped or not by the
+    toss of a coin; two-sided, with 1 added to both counts.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(SEED)
+    ours, theirs = as_array(pairs), as_array(other)  # (pairs, 5)
+    swapped = generator.integers(0, 2, (samples, len(pairs)))
+    moved = swapped @ (theirs - ours)  # (samples, 5)
+    apart = np.abs(error_rates(ours.sum(0) + moved) - error_rates(theirs.sum(0) - moved))
+    found = abs(error_rates(ours.sum(0)) - error_rates(theirs.sum(0)))
+    return float((np.sum(apart >= found - 1e-12) + 1) / (samples + 1))
+
+
+def as_array(pairs: Sequence[Score]) -> "NDArray[np.int64]":
+    """Counts of single pairs as rows."""
+    import numpy as np
+
+    return np.array([pair.counts for pair in pairs], dtype=np.int64).reshape(-1, 5)
+
+
+def error_rates(counts: "NDArray[np.int64]") -> Any:
+    """AER of each row of summed counts (..., 5)."""
+    import numpy as np
+
+    links, sure, _, links_sure, links_possible = np.moveaxis(counts, -1, 0)
+    return 1 - (links_sure + links_possible) / np.maximum(links + sure, 1)
+
+
+def worst(pairs: Sequence[Score], number: int) -> list[int]:
+    """Places of the ``number`` pairs with the most wrong and missing links, worst first."""
+
+    def mistakes(place: int) -> int:
+        pair = pairs[place]
+        return pair.links - pair.links_possible + pair.sure - pair.links_sure
+
+    order = sorted(range(len(pairs)), key=lambda place: (-mistakes(place), place))
+    return [place for place in order[:number] if mistakes(place)]
