@@ -197,6 +197,6 @@ def score(
     else:
         print(f"{report.table(records)}\n{signature}")
     if worst:
-        texts = open_pairs(pairs, None, None, BadLines())[1] if pairs else None
+        texts = list(open_pairs(pairs, None, None, BadLines())[1]) if pairs else []
         for output in scored:
             print(report.worst_pairs(output, gold_links.alignments, worst, texts))

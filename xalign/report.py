@@ -1,6 +1,6 @@
 """What ``xalign score`` prints: a table or JSON of scores, a signature, and the worst pairs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,15 +102,17 @@ def as_row(record: dict[str, Any]) -> list[str]:
 
 
 def worst_pairs(
-    output: Output, gold: Sequence[GoldAlignment], number: int, pairs: Iterable[SentencePair] | None
+    output: Output, gold: Sequence[GoldAlignment], number: int, texts: Sequence[SentencePair]
 ) -> str:
-    """The pairs with the most mistakes: their line, AER, wrong and missing links, in words if given."""
-    texts = list(pairs) if pairs is not None else None
-    blocks = []
+    """The pairs with the most mistakes: their line, AER, wrong and missing links.
+
+    Words are shown as far as ``texts`` has the pairs.
+    """
+    blocks = [f"worst of {output.name}:"]
     for place in worst(output.pairs, number):
         wrong = Alignment(output.alignments[place].links - gold[place].possible)
         missing = Alignment(gold[place].sure - output.alignments[place].links)
-        text = texts[place] if texts is not None and place < len(texts) else None
+        text = texts[place] if place < len(texts) else None
         blocks.append(
             f"line {place + 1}: AER {100 * output.pairs[place].aer:.1f}\n"
             + (f"  source   {' '.join(text.src)}\n  target   {' '.join(text.tgt)}\n" if text else "")

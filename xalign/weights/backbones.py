@@ -63,7 +63,7 @@ def from_packed(packed: PackedEncoder, align_layer: int) -> CrossAlign:
         num_self_layers=check_layer(align_layer, packed.num_layers), num_cross_layers=0,
         align_layer=align_layer, layer_norm_eps=packed.layer_norm_eps,
     )  # fmt: skip
-    model = empty_model(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+    model = CrossAlign(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
     model.load_state_dict(packed_state(packed, config), assign=True)
     return model
 
@@ -167,15 +167,10 @@ def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossA
     return model
 
 
-def empty_model(config: CrossAlignConfig, pieces: nn.Module | None = None) -> CrossAlign:
-    """Network whose parameters have shapes but no memory yet."""
-    if pieces is not None:
-        with torch.device("meta"):
-            model = CrossAlign(config, nn.Identity())
-        model.pieces = pieces
-        return model
-    with torch.device("meta"):
-        return CrossAlign(config)
+def empty_model(config: CrossAlignConfig) -> CrossAlign:
+    """Network with piece embeddings of its own, to be filled with weights."""
+    table = torch.empty(config.vocab_size, config.width)
+    return CrossAlign(config, nn.Embedding.from_pretrained(table, freeze=False))
 
 
 def check_layer(align_layer: int, num_layers: int) -> int:

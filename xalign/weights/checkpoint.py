@@ -76,7 +76,7 @@ def load_folder(folder: Path) -> Checkpoint:
     rule = from_mapping(ExtractionRule, config["extraction"], path)
     if config["backbone"] == E5_SMALL:
         packed = read_packed_file(find_packed_file())
-        network = empty_model(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+        network = CrossAlign(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
         tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
     elif config["backbone"] is None:
         network, tokenizer = empty_model(sizes), read_tokenizer(folder)
