@@ -132,42 +132,41 @@ class Aligner:
 
     def _align_long(self, pair: PiecePair) -> Alignment:
         """Alignment of a pair of which a side is longer than the encoder's limit."""
-        inner = [(side.ids[1:-1], side.words[1:-1]) for side in pair]
-        count = num_windows(max(len(ids) for ids, _ in inner), self._limit - 2)
-        src_cuts, tgt_cuts = (cut(len(ids), count) for ids, _ in inner)
-        windows = [
-            tuple(self._window(ids, *span) for (ids, _), span in zip(inner, spans, strict=True))
-            for spans in zip(src_cuts, tgt_cuts, strict=True)
-        ]
-        starts = [(a, c) for (a, _), (c, _) in zip(src_cuts, tgt_cuts, strict=True)]
-        evidence = []
+        lengths = [len(side) - 2 for side in pair]
+        count = num_windows(max(lengths), self._limit - 2)
+        src_cuts, tgt_cuts = (cut(length, count) for length in lengths)
+        spans = list(zip(src_cuts, tgt_cuts, strict=True))
+        windows = [tuple(map(self._window, pair, both)) for both in spans]
+        evidence: list[Evidence] = []
         for places in plan([sum(map(len, window)) for window in windows], self.batch_pieces):
-            evidence += self._evidence([(*windows[k],) for k in places], [starts[k] for k in places])
+            evidence += self._evidence([windows[k] for k in places], [spans[k] for k in places])
         src, tgt = merge(evidence, src_cuts, tgt_cuts, self.rule)
-        src_words, tgt_words = (np.array(words) for _, words in inner)
+        src_words, tgt_words = (np.array(side.words[1:-1]) for side in pair)
         links = zip(src_words[src].tolist(), tgt_words[tgt].tolist(), strict=True)
         return Alignment(frozenset(links))
 
-    def _window(self, ids: Sequence[int], start: int, end: int) -> PieceSentence:
-        pieces = [self.tokenizer.bos, *ids[start:end], self.tokenizer.eos]
-        return PieceSentence(pieces, [-1, *range(end - start), -1])
+    def _window(self, side: PieceSentence, span: tuple[int, int]) -> PieceSentence:
+        """Pieces of a sentence from one place to another, as a sentence of their own."""
+        inner = slice(span[0] + 1, span[1] + 1)
+        ids = [self.tokenizer.bos, *side.ids[inner], self.tokenizer.eos]
+        return PieceSentence(ids, [-1, *side.words[inner], -1])
 
     @torch.inference_mode()
     def _evidence(
-        self, windows: list[tuple[PieceSentence, PieceSentence]], starts: list[tuple[int, int]]
+        self, windows: list[PiecePair], spans: list[tuple[tuple[int, int], tuple[int, int]]]
     ) -> list[Evidence]:
         """Probable piece pairs of every window, at their places in the whole sentences."""
         batch = pack_pairs(windows).to(self.device)
         scores = batch_similarity(self.network(batch), batch, self.rule)
         forward, backward = probabilities(scores, self.rule.scale)
+        src_owned, tgt_owned = (batch.words >= 0).tensor_split(2)
+        owned = src_owned[:, :, None] & tgt_owned[:, None]  # (B, L, L)
+        likely = ((forward > NEGLIGIBLE) | (backward > NEGLIGIBLE)) & owned
         found = []
-        for k, (src_start, tgt_start) in enumerate(starts):
-            src, tgt = len(windows[k][0]) - 2, len(windows[k][1]) - 2
-            p, q = (side[k, 1 : src + 1, 1 : tgt + 1].cpu() for side in (forward, backward))
-            i, j = ((p > NEGLIGIBLE) | (q > NEGLIGIBLE)).nonzero(as_tuple=True)
-            found.append(
-                Evidence(i.numpy() + src_start, j.numpy() + tgt_start, p[i, j].numpy(), q[i, j].numpy())
-            )
+        for k, ((src_start, _), (tgt_start, _)) in enumerate(spans):
+            i, j = likely[k].nonzero(as_tuple=True)
+            columns = (i + (src_start - 1), j + (tgt_start - 1), forward[k, i, j], backward[k, i, j])
+            found.append(Evidence(*(column.cpu().numpy() for column in columns)))
         return found
 
 

@@ -6,13 +6,17 @@ import lzma
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import zstandard
-
 from xalign.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BOM = b"\xef\xbb\xbf"
 
@@ -22,34 +26,29 @@ class Source:
 
     Lines end at ``\\n`` alone (one ``\\r`` before it is dropped), so that no other character ever
     shifts the count of lines. A byte order mark at the start is dropped. A last line without
-    ``\\n`` is a line.
+    ``\\n`` is a line. It can be read once; then the file is closed (standard input never is).
+
+    ``name`` is what error messages call it. ``size`` is the number of bytes in the file, as stored;
+    None for a pipe or a terminal.
 
     Errors: `InputError` when the file cannot be opened, or its compressed data is damaged.
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.name = "<stdin>" if path == "-" else path
         try:
             self._raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")
         except OSError as error:
             raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
+        self.size = stored_size(self._raw)
         self._data = decompressed(self._raw, path)
 
     @property
-    def name(self) -> str:
-        """What error messages call this input."""
-        return "<stdin>" if self.path == "-" else self.path
-
-    @property
-    def size(self) -> int | None:
-        """Bytes in the file, as stored; None for a pipe or a terminal."""
-        status = os.fstat(self._raw.fileno())
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-    @property
     def position(self) -> int:
-        """Bytes read of ``size``, as stored."""
-        return self._raw.tell()
+        """Bytes read of ``size``, as stored; 0 where there is no size."""
+        if self.size is None:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
 
     def __iter__(self) -> Iterator[bytes]:
         """Lines without their ends."""
@@ -59,17 +58,28 @@ class Source:
                 if number == 1:
                     line = line.removeprefix(BOM)
                 yield line.removesuffix(b"\n").removesuffix(b"\r")
-        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError) as error:
+        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstd.ZstdError) as error:
             raise InputError(self.name, number + 1, f"damaged compressed data: {error}") from error
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             raise InputError(self.name, number + 1, message) from error
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self.path != "-":
+        if self._raw is not sys.stdin.buffer:
             self._data.close()
             self._raw.close()
+
+
+def stored_size(raw: BinaryIO) -> int | None:
+    """Bytes in the file behind ``raw``; None if it is no regular file."""
+    try:
+        status = os.fstat(raw.fileno())
+    except OSError:  # a stream in memory
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def decompressed(raw: BinaryIO, path: str) -> BinaryIO:
@@ -80,7 +90,7 @@ def decompressed(raw: BinaryIO, path: str) -> BinaryIO:
         case ".xz":
             return cast(BinaryIO, lzma.LZMAFile(raw))
         case ".zst":
-            return zstandard.open(raw, "rb")
+            return cast(BinaryIO, zstd.ZstdFile(raw))
         case _:
             return raw
 
@@ -93,7 +103,7 @@ def compressed(raw: BinaryIO, path: str) -> BinaryIO:
         case ".xz":
             return cast(BinaryIO, lzma.LZMAFile(raw, "wb"))
         case ".zst":
-            return zstandard.open(raw, "wb", closefd=False)
+            return cast(BinaryIO, zstd.ZstdFile(raw, "wb"))
         case _:
             return raw
 

@@ -24,28 +24,31 @@ NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model f
 
 
 class Tokenizer:
-    """Cuts words into pieces by ``cut``, and puts ``bos`` before and ``eos`` after a sentence.
+    """Cuts words into pieces, and puts ``bos`` before and ``eos`` after a sentence.
 
-    A word without any piece (of zero-width characters, say) becomes ``unk``, so that none is lost.
-    A model folder keeps it as the ``content`` of a ``file``.
+    ``cut`` gives the pieces of each word alone. A word without any piece (of zero-width characters,
+    say) becomes ``unk``, so that none is lost. The piece ``start`` says no more than that a word
+    begins: before other pieces it belongs to no word, as it is no evidence for a link. A model
+    folder keeps the tokenizer as the ``content`` of a ``file``.
     """
 
     def __init__(
         self, cut: Callable[[list[str]], list[list[int]]], *, bos: int, eos: int, unk: int,
-        file: str, content: bytes,
+        start: int | None, file: str, content: bytes,
     ) -> None:  # fmt: skip
-        self.bos, self.eos, self.unk = bos, eos, unk
+        self.bos, self.eos, self.unk, self.start = bos, eos, unk, start
         self.file, self.content = file, content
         self._cut = cut
         self._cache: dict[str, list[int]] = {}
 
     def encode(self, words: Sequence[str]) -> PieceSentence:
-        """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each."""
-        pieces = self.word_pieces(words)
+        """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each (-1: none)."""
         ids, owners = [self.bos], [-1]
-        for number, word in enumerate(pieces):
+        for number, word in enumerate(self.word_pieces(words)):
             ids += word
             owners += [number] * len(word)
+            if len(word) > 1 and word[0] == self.start:
+                owners[-len(word)] = -1
         return PieceSentence([*ids, self.eos], [*owners, -1])
 
     def word_pieces(self, words: Sequence[str]) -> list[list[int]]:
@@ -56,7 +59,7 @@ class Tokenizer:
         new = [word for word in dict.fromkeys(words) if word not in cache]
         if new:
             cuts = self._cut([word[:MAX_WORD_CHARACTERS] for word in new])
-            cache.update(zip(new, (self._usable(pieces) for pieces in cuts), strict=True))
+            cache.update(zip(new, map(self._usable, cuts), strict=True))
         return [cache[word] for word in words]
 
     def _usable(self, pieces: list[int]) -> list[int]:
@@ -64,23 +67,14 @@ class Tokenizer:
 
 
 def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
-    """Tokenizer of a sentencepiece model whose ids are those of the encoder.
-
-    The piece of a bare word start is dropped before other pieces: it carries no text, and stands
-    before every Chinese or Japanese word.
-    """
+    """Tokenizer of a sentencepiece model whose ids are those of the encoder."""
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor()
     processor.LoadFromSerializedProto(model)
-    start = processor.piece_to_id(WORD_START)
-
-    def cut(words: list[str]) -> list[list[int]]:
-        cuts: list[list[int]] = processor.encode(words)
-        return [ids[1:] if len(ids) > 1 and ids[0] == start else ids for ids in cuts]
-
     return Tokenizer(
-        cut, bos=processor.bos_id(), eos=processor.eos_id(), unk=processor.unk_id(),
+        processor.encode, bos=processor.bos_id(), eos=processor.eos_id(),
+        unk=processor.unk_id(), start=processor.piece_to_id(WORD_START),
         file="sentencepiece.model", content=model,
     )  # fmt: skip
 
@@ -90,16 +84,14 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     around = tokenizer.encode("").ids
-    unk = next(
-        (found for name in ("[UNK]", "<unk>") if (found := tokenizer.token_to_id(name)) is not None),
-        around[0],
-    )
+    known = [tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>")]
+    unk = next((number for number in known if number is not None), around[0])
 
     def cut(words: list[str]) -> list[list[int]]:
         return [found.ids for found in tokenizer.encode_batch(words, add_special_tokens=False)]
 
     return Tokenizer(
-        cut, bos=around[0], eos=around[-1], unk=unk,
+        cut, bos=around[0], eos=around[-1], unk=unk, start=tokenizer.token_to_id(WORD_START),
         file="tokenizer.json", content=tokenizer.to_str().encode(),
     )  # fmt: skip
 

@@ -1,0 +1,73 @@
+"""Small things that many tests need: a tiny random network, its tokenizer, and where data lies."""
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+import torch
+
+from xalign.aligner import Aligner
+from xalign.model.config import CrossAlignConfig, ExtractionRule
+from xalign.model.cross_align import CrossAlign
+from xalign.weights.checkpoint import Checkpoint
+from xalign.weights.tokenizer import Tokenizer
+
+hypothesis.settings.register_profile("xalign", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("xalign")
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
+GOLD_TEST = ROOT.parent / "shared" / "data" / "gold" / "test"
+
+needs_gold_test = pytest.mark.skipif(
+    not GOLD_TEST.is_dir(), reason="the five published test sets are not on this machine"
+)
+
+
+def characters(words: list[str]) -> list[list[int]]:
+    """Every character a piece, one of 90 ids."""
+    return [[5 + ord(character) % 90 for character in word] for word in words]
+
+
+def tiny_tokenizer() -> Tokenizer:
+    """Tokenizer of `characters`."""
+    return Tokenizer(
+        characters, bos=0, eos=2, unk=3, start=None, file="tokenizer.json", content=b"{}"
+    )
+
+
+def tiny_config(*, num_cross_layers: int = 1, max_positions: int = 64) -> CrossAlignConfig:
+    """Sizes at which everything takes milliseconds."""
+    return CrossAlignConfig(
+        vocab_size=95, width=32, num_heads=4, ffn_width=48, max_positions=max_positions,
+        num_self_layers=2, num_cross_layers=num_cross_layers, align_layer=2 + num_cross_layers,
+    )  # fmt: skip
+
+
+def tiny_network(config: CrossAlignConfig | None = None) -> CrossAlign:
+    """Network of random weights, the same at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return CrossAlign(config or tiny_config()).eval()
+
+
+def tiny_checkpoint(rule: ExtractionRule | None = None, max_positions: int = 64) -> Checkpoint:
+    """Model of random weights that aligns any text, badly but fast."""
+    network = tiny_network(tiny_config(max_positions=max_positions))
+    return Checkpoint(network, tiny_tokenizer(), rule or ExtractionRule())
+
+
+def tiny_aligner(
+    rule: ExtractionRule | None = None, threads: int = 2, batch_pieces: int = 400,
+    max_positions: int = 64,
+) -> Aligner:  # fmt: skip
+    """Aligner over `tiny_checkpoint`."""
+    checkpoint = tiny_checkpoint(rule, max_positions)
+    device = torch.device("cpu")
+    return Aligner(checkpoint, device=device, threads=threads, batch_pieces=batch_pieces)
+
+
+@pytest.fixture(scope="session")
+def default_aligner() -> Aligner:
+    """The embedded model."""
+    return Aligner.from_pretrained(device="cpu")

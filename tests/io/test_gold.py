@@ -1,0 +1,72 @@
+"""Gold files of every format, and the base they count from."""
+
+import pytest
+
+from xalign.errors import InputError
+from xalign.io.gold import Gold, read_gold
+
+
+def gold(text: str, base: int | None = None) -> Gold:
+    """Gold of a file with this text."""
+    return read_gold(text.encode().splitlines(), "test.gold", base)
+
+
+def links(found: Gold) -> list[tuple[list[tuple[int, int]], list[tuple[int, int]]]]:
+    """Sure and possible links of every pair, sorted."""
+    return [(sorted(a.sure), sorted(a.possible)) for a in found.alignments]
+
+
+def test_talp_marks_sure_and_possible_links() -> None:
+    found = gold("0-0 1p2 2?1\n\n3-3")
+    assert links(found) == [([(0, 0)], [(0, 0), (1, 2), (2, 1)]), ([], []), ([(3, 3)], [(3, 3)])]
+    assert (found.format, found.base, found.base_from) == ("talp", 0, "found")
+
+
+def test_links_without_index_0_are_counted_from_1() -> None:
+    found = gold("1-1 2p3\n4-1")
+    assert links(found) == [([(0, 0)], [(0, 0), (1, 2)]), ([(3, 0)], [(3, 0)])]
+    assert (found.base, found.base_from) == (1, "found")
+
+
+def test_one_index_0_on_either_side_is_enough_to_count_from_0() -> None:
+    assert gold("1-1\n2-0").base == 0
+    assert gold("1-1\n0p2").base == 0
+
+
+def test_the_base_can_be_forced() -> None:
+    found = gold("1-1 2-2", base=0)
+    assert links(found) == [([(1, 1), (2, 2)], [(1, 1), (2, 2)])]
+    assert (found.base, found.base_from) == (0, "given")
+
+
+def test_naacl_counts_from_1_and_knows_the_null_word() -> None:
+    found = gold("0001 1 1 S\n0001 2 0 S\n0001 2 3 P\n0003 1 2\n0003 2 2 S 0.75\n")
+    assert links(found) == [
+        ([(0, 0)], [(0, 0), (1, 2)]), ([], []), ([(0, 1), (1, 1)], [(0, 1), (1, 1)]),
+    ]  # fmt: skip
+    assert (found.format, found.base, found.base_from) == ("naacl", 1, "format")
+
+
+def test_xl_wa_counts_from_0() -> None:
+    found = gold("the house\tdas Haus\t1-1\n\na b\tc\t\n")
+    assert links(found) == [([(1, 1)], [(1, 1)]), ([], []), ([], [])]
+    assert (found.format, found.base, found.base_from) == ("xl-wa", 0, "format")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0-0\n1:1", r"^test\.gold:2: expected a link such as 3-4 \(sure\) or 3p4 \(possible\), found '1:1'"),
+        ("1 1 1 S\n1 x 1", r"^test\.gold:2: expected 'sentence i j \[S\|P\] \[confidence\]'.*found '1 x 1'"),
+        ("0 1 1", r"^test\.gold:1: .*sentences numbered from 1, found '0 1 1'"),
+        ("a\tb\t0-0\na\tb", r"^test\.gold:2: expected source TAB target TAB links, found 2 columns"),
+        ("a\tb\t0-0\na\tb\t0+0", r"^test\.gold:2: expected a link"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        gold(text)
+
+
+def test_an_empty_file_has_no_pairs() -> None:
+    assert gold("").alignments == ()

@@ -1,0 +1,119 @@
+"""The network against loops over single positions, and what must not change its states."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.conftest import tiny_config, tiny_network
+from xalign.errors import ModelError
+from xalign.model.config import CrossAlignConfig
+from xalign.model.cross_align import CrossAlign
+from xalign.model.layers import Layer
+from xalign.model.packing import PieceSentence, pack_pairs
+
+
+def sentence(*ids: int) -> PieceSentence:
+    """A sentence with a word for each piece but the first and the last."""
+    return PieceSentence([0, *ids, 2], [-1, *range(len(ids)), -1])
+
+
+PAIRS = [
+    (sentence(5, 6, 7), sentence(8, 9)),
+    (sentence(10), sentence(11, 12, 13, 14, 15)),
+    (sentence(*range(5, 25)), sentence(*range(30, 48))),
+]
+
+
+def attend_naively(layer: Layer, x: Tensor, memory: Tensor) -> Tensor:
+    """Attention of states x (S, D) to memory (T, D) position by position, head by head: (S, D)."""
+    width = x.shape[1]
+    weight, bias = layer.query_key_value.weight, layer.query_key_value.bias
+    query, key, value = (
+        states @ weight[k * width : (k + 1) * width].T + bias[k * width : (k + 1) * width]
+        for k, states in enumerate((x, memory, memory))
+    )
+    size = width // layer.num_heads
+    rows = []
+    for position in range(len(x)):
+        heads = []
+        for start in range(0, width, size):
+            head = slice(start, start + size)
+            scores = [float(query[position, head] @ k[head]) / math.sqrt(size) for k in key]
+            weights = [math.exp(score - max(scores)) for score in scores]
+            heads.append(sum(w / sum(weights) * v[head] for w, v in zip(weights, value, strict=True)))
+        rows.append(torch.cat(heads))  # type: ignore[arg-type]
+    return torch.stack(rows)
+
+
+def layer_naively(layer: Layer, x: Tensor, memory: Tensor) -> Tensor:
+    """One layer on states (S, D) that attend to (T, D): (S, D)."""
+    x = layer.attention_norm(x + layer.attention_out(attend_naively(layer, x, memory)))
+    inner = layer.ffn_in(x)
+    inner = inner * 0.5 * (1 + torch.erf(inner / math.sqrt(2)))
+    return layer.ffn_norm(x + layer.ffn_out(inner))  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def test_states_equal_those_of_loops_over_positions() -> None:
+    network = tiny_network(tiny_config(num_cross_layers=2))
+    src, tgt = network(batch := pack_pairs(PAIRS))
+    for k, pair in enumerate(PAIRS):
+        x, y = (
+            network.norm(network.pieces(torch.tensor(side.ids)) + network.positions.weight[: len(side)])
+            for side in pair
+        )
+        for layer in network.layers:
+            assert isinstance(layer, Layer)
+            if layer.is_cross:  # both read the layer below
+                x, y = layer_naively(layer, x, y), layer_naively(layer, y, x)
+            else:
+                x, y = layer_naively(layer, x, x), layer_naively(layer, y, y)
+        torch.testing.assert_close(src[k, batch.mask[k]], x)
+        torch.testing.assert_close(tgt[k, batch.mask[k + len(PAIRS)]], y)
+
+
+@torch.no_grad()
+def test_swapping_the_sides_swaps_the_states_exactly() -> None:
+    network = tiny_network()
+    src, tgt = network(batch := pack_pairs(PAIRS))
+    other_src, other_tgt = network(pack_pairs([(tgt, src) for src, tgt in PAIRS]))
+    src_mask, tgt_mask = batch.mask.tensor_split(2)
+    assert torch.equal(src[src_mask], other_tgt[src_mask])
+    assert torch.equal(tgt[tgt_mask], other_src[tgt_mask])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pair", PAIRS)
+def test_company_and_padding_never_change_a_state(pair: tuple[PieceSentence, PieceSentence]) -> None:
+    network = tiny_network()
+    company = [*PAIRS, (sentence(*range(5, 60)), sentence(7))]
+    together = network(batch := pack_pairs(company))
+    alone = network(single := pack_pairs([pair]))
+    place = company.index(pair)
+    for side, offset in enumerate((0, len(company))):
+        ours = together[side][place, batch.mask[place + offset]]
+        assert torch.equal(ours, alone[side][0, single.mask[side]])
+
+
+@torch.no_grad()
+def test_layers_above_the_alignment_layer_are_not_needed() -> None:
+    network = tiny_network(tiny_config(num_cross_layers=2))
+    config = CrossAlignConfig(**{**as_dict(network.config), "align_layer": 2})
+    lower = CrossAlign(config)
+    lower.load_state_dict(network.state_dict())
+    before = lower(pack_pairs(PAIRS))
+    assert len(lower.prune().layers) == 2
+    assert torch.equal(before[0], lower(pack_pairs(PAIRS))[0])
+
+
+def as_dict(config: CrossAlignConfig) -> dict[str, float]:
+    """Sizes by name."""
+    return {name: getattr(config, name) for name in config.__slots__}
+
+
+@pytest.mark.parametrize(("name", "value"), [("num_heads", 5), ("align_layer", 4), ("align_layer", -1)])
+def test_impossible_sizes_are_refused(name: str, value: int) -> None:
+    with pytest.raises(ModelError, match="^expected "):
+        CrossAlignConfig(**{**as_dict(tiny_config()), name: value})

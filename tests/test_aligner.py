@@ -1,0 +1,146 @@
+"""The facade: the same links in any company, long sides, devices."""
+
+import random
+
+import pytest
+import torch
+
+from tests.conftest import EXAMPLES, tiny_aligner
+from xalign.aligner import Aligner, choose_device, usable_cores
+from xalign.alignment import Alignment, SentencePair
+from xalign.errors import DeviceError
+from xalign.io.files import Source
+from xalign.io.gold import read_gold
+from xalign.io.pairs import read_pairs
+from xalign.metrics import score
+from xalign.model.config import ExtractionRule
+
+THRESHOLD = ExtractionRule(method="threshold", threshold=0.05, scale=0.2, null_word=True)
+RULES = [ExtractionRule(), THRESHOLD]
+
+
+def examples() -> list[SentencePair]:
+    """A hundred German-English pairs."""
+    path = str(EXAMPLES / "de-en.txt")
+    return list(read_pairs(Source(path), path))
+
+
+def varied_pairs(count: int) -> list[SentencePair]:
+    """Pairs of made-up words, some empty, some longer than the tiny encoder's limit."""
+    draw = random.Random(0)
+
+    def sentence() -> tuple[str, ...]:
+        length = draw.choice([0, 1, 3, 10, 15, 40])
+        return tuple("".join(draw.choices("abcdefgh", k=draw.randint(1, 6))) for _ in range(length))
+
+    return [SentencePair(sentence(), sentence()) for _ in range(count)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_batch_size_threads_and_order_never_change_a_link(rule: ExtractionRule) -> None:
+    pairs = varied_pairs(300)
+    expected = list(tiny_aligner(rule, threads=1, batch_pieces=1).align(pairs))
+    assert sum(map(len, expected)) > 300
+    for threads, batch_pieces in ((1, 100), (2, 1000), (3, 10_000)):
+        aligner = tiny_aligner(rule, threads=threads, batch_pieces=batch_pieces)
+        assert list(aligner.align(pairs)) == expected
+    order = random.Random(1).sample(range(len(pairs)), len(pairs))
+    shuffled = tiny_aligner(rule).align(pairs[place] for place in order)
+    assert [expected[place] for place in order] == list(shuffled)
+
+
+def test_company_never_changes_a_link_of_the_embedded_model(default_aligner: Aligner) -> None:
+    pairs = examples()
+    together = list(default_aligner.align(pairs))
+    assert [default_aligner.align_pair(pair.src, pair.tgt) for pair in pairs[:30]] == together[:30]
+    checkpoint = Aligner.from_pretrained(device="cpu", threads=1, batch_pieces=300)
+    assert list(checkpoint.align(reversed(pairs))) == together[::-1]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_swapping_the_sides_transposes_the_links(rule: ExtractionRule) -> None:
+    pairs = varied_pairs(100)
+    swapped = tiny_aligner(rule).align(SentencePair(pair.tgt, pair.src) for pair in pairs)
+    for ours, theirs in zip(tiny_aligner(rule).align(pairs), swapped, strict=True):
+        assert ours.links == {(i, j) for j, i in theirs.links}
+
+
+def test_an_empty_side_gives_no_links_and_is_counted() -> None:
+    aligner = tiny_aligner()
+    pairs = [SentencePair((), ("a",)), SentencePair(("a",), ("a",)), SentencePair((), ())]
+    assert list(map(len, aligner.align(pairs))) == [0, 1, 0]
+    assert (aligner.counts.pairs, aligner.counts.empty, aligner.counts.windowed) == (3, 2, 0)
+
+
+def test_no_pairs_give_no_alignments() -> None:
+    assert list(tiny_aligner().align([])) == []
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_links_stay_within_both_sides(rule: ExtractionRule) -> None:
+    pairs = varied_pairs(200)
+    for pair, alignment in zip(pairs, tiny_aligner(rule).align(pairs), strict=True):
+        assert all(i < len(pair.src) and j < len(pair.tgt) for i, j in alignment)
+
+
+def test_long_sides_are_cut_into_windows_and_counted() -> None:
+    aligner = tiny_aligner()
+    long, short = ("abcdefg",) * 60, ("abc",) * 3
+    for src, tgt in ((long, long), (long, short), (short, long), (long, ("a",))):
+        links = aligner.align_pair(src, tgt)
+        assert 0 < len(links)
+    assert aligner.counts.windowed == 4
+
+
+def test_windows_link_text_like_a_single_pass_does(default_aligner: Aligner) -> None:
+    pairs = examples()[:40]
+    src = tuple(word for pair in pairs for word in pair.src)
+    tgt = tuple(word for pair in pairs for word in pair.tgt)
+    whole = default_aligner.align_pair(src, tgt).links
+    windowed_aligner = Aligner.from_pretrained(device="cpu")
+    windowed_aligner._limit = 200
+    windowed = windowed_aligner.align_pair(src, tgt).links
+    assert (default_aligner.counts.windowed, windowed_aligner.counts.windowed) == (0, 1)
+    assert 2 * len(whole & windowed) / (len(whole) + len(windowed)) > 0.85
+
+
+def test_the_embedded_model_links_the_examples(default_aligner: Aligner) -> None:
+    gold = read_gold(Source(str(EXAMPLES / "de-en.talp")), "de-en.talp")
+    found = list(default_aligner.align(examples()[: len(gold.alignments)]))
+    assert score(found, gold.alignments).aer < 0.05
+
+
+def test_a_pair_is_given_as_text_or_as_words(default_aligner: Aligner) -> None:
+    expected = Alignment(frozenset({(0, 0), (1, 1)}))
+    assert default_aligner.align_pair("das Haus", "the house") == expected
+    assert default_aligner.align_pair(["das", "Haus"], ("the", "house")) == expected
+    assert default_aligner.align_pair(["das Haus"], ["the house"]) == Alignment(frozenset({(0, 0)}))
+
+
+def test_a_threshold_replaces_the_rule_of_the_model() -> None:
+    strict = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.9)
+    assert strict.rule == ExtractionRule(method="threshold", threshold=0.9)
+    loose = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.0001)
+    pair = examples()[13]
+    assert strict.align_pair(pair.src, pair.tgt).links < loose.align_pair(pair.src, pair.tgt).links
+
+
+def test_devices_are_chosen_or_refused() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(DeviceError, match="expected the device auto, cpu or cuda, found 'gpu'"):
+        choose_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="has no GPU; use --device cpu"):
+            choose_device("cuda")
+
+
+def test_threads_default_to_the_usable_cores() -> None:
+    assert usable_cores() >= 1
+    assert Aligner.from_pretrained(device="cpu", layer=0).threads == usable_cores()
+
+
+def test_aligning_leaves_the_callers_threads_alone() -> None:
+    before = torch.get_num_threads()
+    list(tiny_aligner().align(varied_pairs(20)))
+    assert torch.get_num_threads() == before

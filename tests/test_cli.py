@@ -1,0 +1,286 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import xalign
+from tests.conftest import EXAMPLES, tiny_aligner
+from xalign.aligner import Aligner
+from xalign.cli import app
+from xalign.console import BadLines, Meter, metered
+from xalign.errors import InputError
+
+CORPUS = b"abc de ||| abc de\n\nabc\nabc|||de\n ||| abc\nab\tab\n"
+LINKS = ["0-0 1-1", "", "", "", "", "0-0"]
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
+    """`xalign` in this process."""
+    return CliRunner().invoke(app, list(map(str, arguments)), input=stdin)
+
+
+def run_process(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """`xalign` in a process of its own."""
+    command = [sys.executable, "-m", "xalign", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Replace the embedded model by a tiny one; gives the options that it was asked for."""
+    asked: dict[str, Any] = {}
+
+    def from_pretrained(model: str | None = None, **options: Any) -> Aligner:
+        asked.update(options, model=model)
+        return tiny_aligner()
+
+    monkeypatch.setattr(Aligner, "from_pretrained", from_pretrained)
+    return asked
+
+
+def test_standard_input_to_standard_output(tiny: dict[str, Any]) -> None:
+    done = run("align", stdin=CORPUS)
+    assert done.exit_code == 0
+    assert done.stdout.split("\n") == [*LINKS, ""]
+    assert "6 pairs, 2 empty, 2 bad, 0 windowed, " in done.stderr
+    assert " pairs/s on cpu\n" in done.stderr
+
+
+def test_bad_lines_are_named_until_the_sixth(tiny: dict[str, Any]) -> None:
+    done = run("align", stdin=b"abc\n" * 7)
+    assert done.stdout == "\n" * 7
+    for number in range(1, 6):
+        assert f"xalign: <stdin>:{number}: expected 'source ||| target'" in done.stderr
+    assert "<stdin>:6" not in done.stderr
+    assert "more bad lines follow; they are counted below" in done.stderr
+    assert "7 pairs, 0 empty, 7 bad" in done.stderr
+
+
+def test_strict_stops_at_the_first_bad_line_and_leaves_no_output(tiny: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(CORPUS)
+    done = run("align", "--strict", "-i", tmp_path / "in", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert done.stderr == f"xalign: {tmp_path / 'in'}:3: expected 'source ||| target' or 'source TAB target', found 'abc'\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_in_and_out(tiny: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(CORPUS)
+    done = run("align", "-i", tmp_path / "in", "-o", tmp_path / "out.gz", "--quiet")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "pairs/s" not in done.stderr
+    import gzip
+
+    assert gzip.decompress((tmp_path / "out.gz").read_bytes()).decode().split("\n") == [*LINKS, ""]
+
+
+def test_two_files_in(tiny: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "a.de").write_text("abc de\nab\n")
+    (tmp_path / "a.en").write_text("abc de\nab\n")
+    assert run("align", "-s", tmp_path / "a.de", "-t", tmp_path / "a.en").stdout == "0-0 1-1\n0-0\n"
+    (tmp_path / "a.en").write_text("abc de\n")
+    done = run("align", "-s", tmp_path / "a.de", "-t", tmp_path / "a.en")
+    assert done.exit_code == 1
+    assert "a.en:2: expected a line for line 2 of" in done.stderr
+
+
+@pytest.mark.parametrize("options", [["-s", "a"], ["-t", "a"], ["-i", "a", "-s", "a", "-t", "a"]])
+def test_half_an_input_is_a_usage_error(options: list[str]) -> None:
+    done = run("align", *options)
+    assert done.exit_code == 2
+    assert "give either -i, or both -s and -t" in done.stderr
+
+
+def test_options_reach_the_aligner(tiny: dict[str, Any]) -> None:
+    run("align", "-m", "model", "--layer", "3", "--threshold", "0.2", "--device", "cpu", "--threads", "2", "--batch-pieces", "64")  # fmt: skip
+    assert tiny == {
+        "model": "model", "layer": 3, "threshold": 0.2, "device": "cpu", "threads": 2,
+        "batch_pieces": 64,
+    }  # fmt: skip
+
+
+def test_errors_are_one_line_and_a_traceback_only_with_debug() -> None:
+    done = run("align", "-i", "none.txt")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "xalign: none.txt: cannot be read: No such file or directory\n"
+    assert isinstance(run("--debug", "align", "-i", "none.txt").exception, InputError)
+    process = run_process("--debug", "align", "-i", "none.txt")
+    assert process.returncode == 1
+    assert b"Traceback" in process.stderr
+
+
+def test_a_full_disk_is_an_error(tiny: dict[str, Any]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    done = run("align", "-o", "/dev/full", stdin=b"abc ||| abc\n")
+    assert (done.exit_code, done.stderr) == (1, "xalign: output: No space left on device\n")
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Aligner, "from_pretrained", interrupt)
+    done = run("align", stdin=b"")
+    assert (done.exit_code, done.stderr) == (130, "xalign: interrupted\n")
+
+
+def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "xalign", "align", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"das Haus ||| the house\n" * 1000)
+        process.stdin.flush()
+        while not list(tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"xalign: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_closes_early_is_no_error() -> None:
+    gold = EXAMPLES / "de-en.talp"
+    command = f"{sys.executable} -m xalign align -q -i {EXAMPLES / 'de-en.txt'} --layer 1 | head -n 0; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    assert gold.exists()
+
+
+def test_a_terminal_is_told_what_is_read_from_it(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from xalign.cli import open_pairs
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        buffer = io.BytesIO()
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    open_pairs("-", None, None, BadLines())
+    assert "end with Ctrl-D" in capsys.readouterr().err
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Source:
+        size, position = 100, 50
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", screen)
+        monkeypatch.setenv("TERM", "xterm")
+        with metered(Source(), show=True) as meter:
+            for _ in range(32):
+                meter.tick()
+            time.sleep(0.3)
+        assert ("32 pairs, " in screen.getvalue()) == shown
+    assert Meter(Source()).rate == 0
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A gold file of three pairs and two outputs, the second one perfect."""
+    gold, bad, good = tmp_path / "test.talp", tmp_path / "bad.align", tmp_path / "good.align"
+    gold.write_text("0-0 1p1\n1-0\n2-2 0-1\n")
+    bad.write_text("0-0 1-1\n0-0\n2-2\n")
+    good.write_text("0-0 1-1\n1-0\n0-1 2-2\n")
+    return gold, bad, good
+
+
+def test_scores_are_a_table_and_a_signature(outputs: tuple[Path, Path, Path]) -> None:
+    gold, bad, good = outputs
+    done = run("score", "--gold", gold, bad, "-i", good)
+    assert done.exit_code == 0
+    head, first, second, signature = done.stdout.splitlines()
+    assert head.split() == ["AER", "prec", "rec", "F1", "links"]
+    assert first.split() == [str(bad), "37.50", "75.00", "50.00", "60.00", "4"]
+    assert second.split() == [str(good), "0.00", "100.00", "100.00", "100.00", "5"]
+    version = xalign.__version__
+    assert signature == f"gold:test.talp|pairs:3|format:talp|base:0(found)|sure:4|possible:5|xalign:{version}"
+
+
+def test_an_output_is_read_from_standard_input(outputs: tuple[Path, Path, Path]) -> None:
+    gold, _, good = outputs
+    done = run("score", "-g", gold, stdin=good.read_bytes())
+    assert done.stdout.splitlines()[1].split()[:2] == ["<stdin>", "0.00"]
+
+
+def test_scores_as_json_with_intervals_and_a_test(outputs: tuple[Path, Path, Path]) -> None:
+    gold, bad, good = outputs
+    done = json.loads(run("score", "-g", gold, bad, good, "--samples", "200", "--json").stdout)
+    assert done["signature"].split("|")[6:8] == ["samples:200", "seed:1"]
+    first, second = done["outputs"]
+    assert (first["aer"], first["links_sure"], first["links_possible"], first["p"]) == (0.375, 2, 3, None)
+    assert first["aer_interval"][0] <= 0.375 <= first["aer_interval"][1]
+    assert 0 < second["p"] <= 1
+    table = run("score", "-g", gold, bad, good, "--samples", "200").stdout.splitlines()
+    assert table[0].split() == ["AER", "95%", "interval", "p", "prec", "rec", "F1", "links"]
+
+
+def test_the_worst_pairs_are_shown_with_their_words(outputs: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    gold, bad, _ = outputs
+    done = run("score", "-g", gold, bad, "--worst", "1").stdout.splitlines()
+    assert done[3:] == [f"worst of {bad}:", "line 2: AER 100.0", "  wrong    0-0", "  missing  1-0"]
+    (tmp_path / "pairs").write_text("a ||| b\ndas Haus ||| the house\n")
+    done = run("score", "-g", gold, bad, "--worst", "2", "--pairs", tmp_path / "pairs").stdout.splitlines()
+    assert done[5:9] == ["  source   das Haus", "  target   the house", "  wrong    0-0 das~the", "  missing  1-0 Haus~the"]
+    assert done[9:] == ["line 3: AER 33.3", "  wrong    ", "  missing  0-1"]
+
+
+def test_the_base_of_gold_links_can_be_forced(outputs: tuple[Path, Path, Path]) -> None:
+    gold, _, good = outputs
+    done = run("score", "-g", gold, good, "--gold-base", "1")
+    assert "base:1(given)|sure:1|" in done.stdout
+
+
+def test_different_numbers_of_lines_are_an_error(outputs: tuple[Path, Path, Path]) -> None:
+    gold, _, _ = outputs
+    done = run("score", "-g", gold, stdin=b"0-0\n")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"xalign: <stdin>: expected 3 lines, as many as {gold} has, found 1; an unaligned pair is an empty line\n"
+    )
+
+
+def test_empty_gold_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "gold").write_text("")
+    done = run("score", "-g", tmp_path / "gold")
+    assert "expected gold links, found an empty file" in done.stderr
+
+
+def test_help_and_version() -> None:
+    assert run("--version").stdout == f"xalign {xalign.__version__}\n"
+    assert run_process("-h").returncode == 0
+    assert run("align", "--frobnicate").exit_code == 2
+
+
+def test_the_whole_way_in_processes_of_their_own(tmp_path: Path) -> None:
+    links = tmp_path / "out.align"
+    done = run_process("align", "-i", EXAMPLES / "de-en.txt", "-o", links)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.startswith(b"xalign: 100 pairs, 0 empty, 0 bad, 0 windowed, ")
+    first = b"".join(links.read_bytes().splitlines(keepends=True)[:20])
+    scored = run_process("score", "--gold", EXAMPLES / "de-en.talp", "--json", stdin=first)
+    assert json.loads(scored.stdout)["outputs"][0]["aer"] < 0.05
+
+
+def test_the_package_offers_its_names_and_no_others() -> None:
+    assert xalign.Aligner is Aligner
+    with pytest.raises(AttributeError, match="has no attribute 'Alinger'"):
+        _ = xalign.Alinger  # type: ignore[attr-defined]
+    assert os.environ.get("XALIGN_DEBUG", "") == ""

@@ -1,0 +1,114 @@
+"""Foreign encoders: our layers against transformers' own, from folders made here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+import torch
+import transformers
+from tokenizers import models, normalizers, pre_tokenizers, processors
+
+from xalign.aligner import Aligner
+from xalign.errors import ModelError
+from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.weights.backbones import load_foreign
+
+SIZES = {
+    "vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "intermediate_size": 64, "max_position_embeddings": 40, "initializer_range": 0.2,
+}  # fmt: skip
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def bert_tokenizer() -> tokenizers.Tokenizer:
+    """Word pieces of single letters."""
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS[:15], *(f"##{c}" for c in LETTERS[:15])]
+    found = tokenizers.Tokenizer(models.WordPiece({name: k for k, name in enumerate(names)}, unk_token="[UNK]"))
+    found.normalizer = normalizers.BertNormalizer()
+    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    found.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return found
+
+
+def roberta_tokenizer() -> tokenizers.Tokenizer:
+    """Unigrams of single letters, with word starts."""
+    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0), *((c, -2.0) for c in LETTERS)]
+    found = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3))
+    found.pre_tokenizer = pre_tokenizers.Metaspace()
+    found.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return found
+
+
+def save(folder: Path, kind: str, **changes: Any) -> Any:
+    """An encoder of random weights in ``folder``, as transformers itself saves it."""
+    torch.manual_seed(0)
+    sizes = {**SIZES, **changes}
+    if kind == "bert":
+        encoder: Any = transformers.BertModel(transformers.BertConfig(**sizes))
+        tokenizer, names = bert_tokenizer(), {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
+    else:
+        encoder = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**sizes))
+        tokenizer, names = roberta_tokenizer(), {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    encoder.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return encoder.eval()
+
+
+def sentence(*ids: int) -> PieceSentence:
+    """A sentence of these pieces."""
+    return PieceSentence(ids, [-1, *range(len(ids) - 2), -1])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_every_layer_equals_that_of_transformers(tmp_path: Path, kind: str) -> None:
+    encoder = save(tmp_path, kind)
+    network, _ = load_foreign(str(tmp_path), align_layer=3)
+    src, tgt = sentence(2, 7, 8, 9, 3), sentence(2, *range(5, 30), 3)
+    batch = pack_pairs([(src, tgt)])
+    pad = encoder.config.pad_token_id
+    ids = torch.full((2, len(tgt)), pad)
+    ids[0, : len(src)], ids[1] = torch.tensor(src.ids), torch.tensor(tgt.ids)
+    theirs = encoder(ids, attention_mask=batch.mask[:, : len(tgt)].long(), output_hidden_states=True)
+    for ours, states in zip(network.layer_states(batch), theirs.hidden_states, strict=True):
+        mask = batch.mask[:, : len(tgt)]
+        torch.testing.assert_close(batch.unpack(ours)[:, : len(tgt)][mask], states[mask])
+
+
+@pytest.mark.parametrize(("kind", "around"), [("bert", (2, 3)), ("xlm-roberta", (0, 2))])
+def test_special_pieces_come_from_the_tokenizer(tmp_path: Path, kind: str, around: tuple[int, int]) -> None:
+    save(tmp_path, kind)
+    _, tokenizer = load_foreign(str(tmp_path))
+    sentence = tokenizer.encode(["abc", "d"])
+    assert (sentence.ids[0], sentence.ids[-1]) == around
+    assert [word for word in sentence.words if word >= 0] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_a_folder_of_transformers_aligns(tmp_path: Path, kind: str) -> None:
+    save(tmp_path, kind)
+    aligner = Aligner.from_pretrained(str(tmp_path), device="cpu")
+    assert aligner.network.config.align_layer == 2
+    assert (0, 0) in aligner.align_pair("abc", "abc")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"hidden_act": "relu"}, "expected hidden_act 'gelu', found 'relu'"), ({"is_decoder": True}, "is_decoder")],
+)
+def test_another_architecture_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    save(tmp_path, "bert", **changes)
+    with pytest.raises(ModelError, match=message):
+        load_foreign(str(tmp_path))
+
+
+def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    transformers.GPT2Config(n_layer=1).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="expected model_type 'bert', found 'gpt2'"):
+        load_foreign(str(tmp_path))
+
+
+def test_a_folder_that_is_no_model_says_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*expected a model folder"):
+        load_foreign(str(tmp_path))

@@ -1,0 +1,120 @@
+"""Model folders."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import tiny_checkpoint
+from tests.weights.test_backbones import save
+from xalign.aligner import Aligner
+from xalign.errors import ModelError
+from xalign.model.config import ExtractionRule
+from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.weights.checkpoint import Checkpoint, load, save_folder
+
+BATCH = pack_pairs([(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))])
+RULE = ExtractionRule(method="threshold", threshold=0.3, scale=0.06, null_word=True)
+
+
+@torch.no_grad()
+def test_a_folder_gives_back_the_model_that_was_saved(tmp_path: Path) -> None:
+    save(tmp_path / "encoder", "xlm-roberta")
+    loaded = load(str(tmp_path / "encoder"))
+    saved = Checkpoint(loaded.network, loaded.tokenizer, RULE)
+    save_folder(saved, tmp_path / "model")
+    found = load(str(tmp_path / "model"))
+    assert (found.rule, found.network.config) == (RULE, saved.network.config)
+    assert torch.equal(found.network(BATCH)[0], saved.network(BATCH)[0])
+    assert found.tokenizer.word_pieces(["abc", "x"]) == saved.tokenizer.word_pieces(["abc", "x"])
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
+
+
+@torch.no_grad()
+def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_path: Path) -> None:
+    saved = load(None, 1)
+    save_folder(saved, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    found = load(str(tmp_path))
+    assert torch.equal(found.network(BATCH)[0], saved.network(BATCH)[0])
+    assert found.tokenizer.word_pieces(["Haus"]) == saved.tokenizer.word_pieces(["Haus"])
+
+
+def test_a_sentencepiece_model_is_kept_with_its_network(tmp_path: Path) -> None:
+    tokenizer = load(None, 0).tokenizer
+    save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
+    assert load(str(tmp_path)).tokenizer.word_pieces(["Haus"]) == tokenizer.word_pieces(["Haus"])
+
+
+def change(folder: Path, **values: Any) -> None:
+    """Change keys of the folder's config; ``...`` removes one."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not ...}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A saved tiny model."""
+    tokenizer = load(None, 0).tokenizer
+    save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"format_version": 2}, r"config\.json: expected format_version 1, found 2; upgrade xalign"),
+        ({"color": "red"}, r"but see \['color'\]"),
+        ({"extraction": ...}, r"but see \['extraction'\]"),
+        ({"extraction": {"method": "argmax", "temperature": 1}}, "unexpected keyword argument 'temperature'"),
+        ({"extraction": {"method": "best"}}, "expected the extraction method"),
+        ({"network": {"width": 32}}, "missing 7 required keyword-only arguments"),
+        ({"backbone": "bert"}, "expected the backbone 'e5-small' or null"),
+    ],
+)
+def test_a_config_that_says_something_else_is_refused(
+    folder: Path, values: dict[str, Any], message: str
+) -> None:
+    change(folder, **values)
+    with pytest.raises(ModelError, match=message):
+        load(str(folder))
+
+
+def test_weights_that_do_not_fit_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    change(folder, network={**config["network"], "num_cross_layers": 2})
+    with pytest.raises(ModelError, match=r"model\.safetensors: does not fit config\.json: Missing key"):
+        load(str(folder))
+
+
+def test_damaged_or_missing_weights_are_refused(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"model\.safetensors: cannot be read"):
+        load(str(folder))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model\.safetensors: cannot be read: No such file"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_a_config_that_is_no_object_is_refused(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=r"config\.json: "):
+        load(str(folder))
+
+
+def test_a_trained_model_has_its_own_layer(folder: Path) -> None:
+    with pytest.raises(ModelError, match="drop --layer"):
+        load(str(folder), 3)
+
+
+def test_nothing_above_the_alignment_layer_is_kept_to_align() -> None:
+    checkpoint = tiny_checkpoint()
+    assert len(checkpoint.network.layers) == 3
+    object.__setattr__(checkpoint.network.config, "align_layer", 1)
+    aligner = Aligner(checkpoint, device=torch.device("cpu"), threads=1, batch_pieces=100)
+    assert len(aligner.network.layers) == 1

@@ -1,0 +1,39 @@
+"""Words to pieces."""
+
+import pytest
+
+from tests.conftest import tiny_tokenizer
+from xalign.weights import tokenizer as module
+
+
+def test_a_sentence_stands_between_special_pieces() -> None:
+    sentence = tiny_tokenizer().encode(["ab", "c"])
+    assert sentence.ids == [0, 12, 13, 14, 2]
+    assert sentence.words == [-1, 0, 0, 1, -1]
+
+
+def test_a_word_without_pieces_is_unknown_and_not_lost() -> None:
+    assert tiny_tokenizer().encode(["a", "", "b"]).words == [-1, 0, 1, 2, -1]
+    assert tiny_tokenizer().word_pieces([""]) == [[3]]
+
+
+def test_a_very_long_word_keeps_its_first_pieces() -> None:
+    assert tiny_tokenizer().word_pieces(["a" * 1_000_000]) == [[12] * module.MAX_WORD_PIECES]
+
+
+def test_a_repeated_word_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    tokenizer = tiny_tokenizer()
+    cut = tokenizer._cut
+    monkeypatch.setattr(tokenizer, "_cut", lambda words: asked.extend(words) or cut(words))
+    first = tokenizer.word_pieces(["das", "Haus", "das"])
+    assert first == tokenizer.word_pieces(["das", "Haus", "das"])
+    assert asked == ["das", "Haus"]
+
+
+def test_the_cache_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CACHE_WORDS", 10)
+    tokenizer = tiny_tokenizer()
+    for number in range(100):
+        assert tokenizer.word_pieces([f"{number}"]) == [[5 + ord(digit) % 90 for digit in str(number)]]
+    assert len(tokenizer._cache) <= 11
