@@ -66,11 +66,16 @@ def test_bad_lines_are_named_until_the_sixth(tiny: dict[str, Any]) -> None:
     assert "7 pairs, 0 empty, 7 bad" in done.stderr
 
 
-def test_strict_stops_at_the_first_bad_line_and_leaves_no_output(tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_strict_stops_at_the_first_bad_line_and_leaves_no_output(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "in").write_bytes(CORPUS)
     done = run("align", "--strict", "-i", tmp_path / "in", "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert done.stderr == f"xalign: {tmp_path / 'in'}:3: expected 'source ||| target' or 'source TAB target', found 'abc'\n"
+    assert (
+        done.stderr
+        == f"xalign: {tmp_path / 'in'}:3: expected 'source ||| target' or 'source TAB target', found 'abc'\n"
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -159,7 +164,9 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
     assert gold.exists()
 
 
-def test_a_terminal_is_told_what_is_read_from_it(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_is_told_what_is_read_from_it(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from xalign.cli import open_pairs
 
     class Terminal(io.StringIO):
@@ -211,7 +218,10 @@ def test_scores_are_a_table_and_a_signature(outputs: tuple[Path, Path, Path]) ->
     assert first.split() == [str(bad), "37.50", "75.00", "50.00", "60.00", "4"]
     assert second.split() == [str(good), "0.00", "100.00", "100.00", "100.00", "5"]
     version = xalign.__version__
-    assert signature == f"gold:test.talp|pairs:3|format:talp|base:0(found)|sure:4|possible:5|xalign:{version}"
+    assert (
+        signature
+        == f"gold:test.talp|pairs:3|format:talp|base:0(found)|sure:4|possible:5|xalign:{version}"
+    )
 
 
 def test_an_output_is_read_from_standard_input(outputs: tuple[Path, Path, Path]) -> None:
@@ -225,20 +235,34 @@ def test_scores_as_json_with_intervals_and_a_test(outputs: tuple[Path, Path, Pat
     done = json.loads(run("score", "-g", gold, bad, good, "--samples", "200", "--json").stdout)
     assert done["signature"].split("|")[6:8] == ["samples:200", "seed:1"]
     first, second = done["outputs"]
-    assert (first["aer"], first["links_sure"], first["links_possible"], first["p"]) == (0.375, 2, 3, None)
+    assert (first["aer"], first["links_sure"], first["links_possible"], first["p"]) == (
+        0.375,
+        2,
+        3,
+        None,
+    )
     assert first["aer_interval"][0] <= 0.375 <= first["aer_interval"][1]
     assert 0 < second["p"] <= 1
     table = run("score", "-g", gold, bad, good, "--samples", "200").stdout.splitlines()
     assert table[0].split() == ["AER", "95%", "interval", "p", "prec", "rec", "F1", "links"]
 
 
-def test_the_worst_pairs_are_shown_with_their_words(outputs: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_the_worst_pairs_are_shown_with_their_words(
+    outputs: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
     gold, bad, _ = outputs
     done = run("score", "-g", gold, bad, "--worst", "1").stdout.splitlines()
     assert done[3:] == [f"worst of {bad}:", "line 2: AER 100.0", "  wrong    0-0", "  missing  1-0"]
     (tmp_path / "pairs").write_text("a ||| b\ndas Haus ||| the house\n")
-    done = run("score", "-g", gold, bad, "--worst", "2", "--pairs", tmp_path / "pairs").stdout.splitlines()
-    assert done[5:9] == ["  source   das Haus", "  target   the house", "  wrong    0-0 das~the", "  missing  1-0 Haus~the"]
+    done = run(
+        "score", "-g", gold, bad, "--worst", "2", "--pairs", tmp_path / "pairs"
+    ).stdout.splitlines()
+    assert done[5:9] == [
+        "  source   das Haus",
+        "  target   the house",
+        "  wrong    0-0 das~the",
+        "  missing  1-0 Haus~the",
+    ]
     assert done[9:] == ["line 3: AER 33.3", "  wrong    ", "  missing  0-1"]
 
 
@@ -282,5 +306,5 @@ def test_the_whole_way_in_processes_of_their_own(tmp_path: Path) -> None:
 def test_the_package_offers_its_names_and_no_others() -> None:
     assert xalign.Aligner is Aligner
     with pytest.raises(AttributeError, match="has no attribute 'Alinger'"):
-        _ = xalign.Alinger  # type: ignore[attr-defined]
+        _ = xalign.Alinger
     assert os.environ.get("XALIGN_DEBUG", "") == ""

@@ -47,7 +47,9 @@ def test_imports_point_down_only(path: Path) -> None:
 def modules_after(code: str) -> set[str]:
     """Top-level modules that are loaded after ``code`` ran in a fresh interpreter."""
     program = f"import sys\n{code}\nprint(*(name for name in sys.modules if '.' not in name))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     return set(run.stdout.splitlines()[-1].split())
 
 

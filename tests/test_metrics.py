@@ -93,10 +93,13 @@ def test_p_is_the_share_of_all_swaps_that_part_the_rates_as_far() -> None:
     def apart(swaps: tuple[int, ...]) -> float:
         pairs = [(b, a) if swap else (a, b) for swap, a, b in zip(swaps, ours, theirs, strict=True)]
         left, right = zip(*pairs, strict=True)
-        return abs(sum(left, Score()).aer - sum(right, Score()).aer)
+        difference: float = sum(left, Score()).aer - sum(right, Score()).aer
+        return abs(difference)
 
     found = apart((0,) * 8)
-    exact = sum(apart(swaps) >= found - 1e-12 for swaps in itertools.product((0, 1), repeat=8)) / 256
+    exact = (
+        sum(apart(swaps) >= found - 1e-12 for swaps in itertools.product((0, 1), repeat=8)) / 256
+    )
     assert p_value(ours, theirs, 20_000) == pytest.approx(exact, abs=0.02)
 
 
@@ -113,7 +116,13 @@ def test_the_worst_pairs_have_the_most_mistakes() -> None:
 @needs_gold_test
 @pytest.mark.parametrize(
     ("name", "aer", "base"),
-    [("deen", 13.53, 1), ("enfr", 3.36, 1), ("roen", 20.88, 1), ("zhen", 10.08, 1), ("jaen", 35.40, 0)],
+    [
+        ("deen", 13.53, 1),
+        ("enfr", 3.36, 1),
+        ("roen", 20.88, 1),
+        ("zhen", 10.08, 1),
+        ("jaen", 35.40, 0),
+    ],
 )
 def test_published_outputs_score_as_published(name: str, aer: float, base: int) -> None:
     gold_path = str(GOLD_TEST / f"{name}.talp")

@@ -20,6 +20,7 @@ PiecePair = tuple[PieceSentence, PieceSentence]
 
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384
 
+
 @dataclass(slots=True)
 class Counts:
     """What has gone through so far: pairs, those with an empty side, those cut into windows."""
@@ -136,7 +137,7 @@ class Aligner:
         count = num_windows(max(lengths), self._limit - 2)
         src_cuts, tgt_cuts = (cut(length, count) for length in lengths)
         spans = list(zip(src_cuts, tgt_cuts, strict=True))
-        windows = [tuple(map(self._window, pair, both)) for both in spans]
+        windows = [(self._window(pair[0], a), self._window(pair[1], b)) for a, b in spans]
         evidence: list[Evidence] = []
         for places in plan([sum(map(len, window)) for window in windows], self.batch_pieces):
             evidence += self._evidence([windows[k] for k in places], [spans[k] for k in places])
@@ -165,7 +166,12 @@ class Aligner:
         found = []
         for k, ((src_start, _), (tgt_start, _)) in enumerate(spans):
             i, j = likely[k].nonzero(as_tuple=True)
-            columns = (i + (src_start - 1), j + (tgt_start - 1), forward[k, i, j], backward[k, i, j])
+            columns = (
+                i + (src_start - 1),
+                j + (tgt_start - 1),
+                forward[k, i, j],
+                backward[k, i, j],
+            )
             found.append(Evidence(*(column.cpu().numpy() for column in columns)))
         return found
 

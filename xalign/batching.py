@@ -62,7 +62,9 @@ def map_in_order(
     try:
         for window in stream_windows(items):
             batches = plan([size(item) for item in window], budget)
-            futures = [executor.submit(run, [window[place] for place in batch]) for batch in batches]
+            futures = [
+                executor.submit(run, [window[place] for place in batch]) for batch in batches
+            ]
             waiting.append((len(window), batches, futures))
             if len(waiting) > 1:
                 yield from in_order(*waiting.popleft())

@@ -38,7 +38,8 @@ def show_version(wanted: bool) -> None:
 def main(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
@@ -95,7 +96,8 @@ def align(
         str | None, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
     ] = None,
     layer: Annotated[
-        int | None, typer.Option(help="Layer to read links off, of an encoder not trained to align.")
+        int | None,
+        typer.Option(help="Layer to read links off, of an encoder not trained to align."),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -160,9 +162,11 @@ def open_pairs(
 @app.command()
 @guarded
 def score(
-    gold: Annotated[str, typer.Option("-g", "--gold", help="Gold links: talp, NAACL/WPT or XL-WA.")],
+    gold: Annotated[
+        str, typer.Option("-g", "--gold", help="Gold links: talp, NAACL/WPT or XL-WA.")
+    ],
     outputs: Annotated[
-        list[str] | None, typer.Argument(metavar="[OUTPUT]...", help="Outputs to score.")
+        list[str] | None, typer.Argument(metavar="OUTPUT", help="Outputs to score.")
     ] = None,
     input: Annotated[
         list[str] | None, typer.Option("-i", "--input", help="Another output to score.")

@@ -2,12 +2,12 @@
 
 The tree::
 
-    XalignError          anything that the user can mend; the command line prints it and exits with 1
+    XalignError          anything the user can mend; the command line prints it and exits with 1
     ├── InputError       text that cannot be read as what it should be: names file and line
     ├── ModelError       a model folder, encoder or weight file that cannot be loaded
     └── DeviceError      a device that this machine does not have
 
-Every message says where, what was expected, what was found and, when that is known, what to do.
+Every message says where, what was expected, what was found and, when known, what to do.
 """
 
 

@@ -88,7 +88,7 @@ def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Sco
 
 
 def interval(pairs: Sequence[Score], samples: int, level: float = 0.95) -> tuple[float, float]:
-    """Bootstrap confidence interval of AER: sentence pairs drawn with replacement ``samples`` times.
+    """Bootstrap confidence interval of AER: pairs are drawn with replacement ``samples`` times.
 
     Takes the scores of single pairs; the bounds are percentiles.
     """

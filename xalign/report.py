@@ -44,8 +44,8 @@ def open_output(path: str, gold: Gold, gold_path: str) -> Output:
     found, expected = len(alignments), len(gold.alignments)
     if found != expected:
         raise InputError(
-            source.name, 0, f"expected {expected} lines, as many as {gold_path} has, found {found}; "
-            "an unaligned pair is an empty line",
+            source.name, 0, f"expected {expected} lines, as many as {gold_path} has, "
+            f"found {found}; an unaligned pair is an empty line",
         )  # fmt: skip
     pairs = map(score_pair, alignments, gold.alignments)
     return Output(source.name, alignments, tuple(pairs))
@@ -82,7 +82,15 @@ def as_record(output: Output, first: Output, samples: int) -> dict[str, Any]:
 def table(records: Sequence[dict[str, Any]]) -> str:
     """Scores in percent, a line for each output, columns aligned."""
     with_samples = "p" in records[0]
-    head = ["", "AER", *(["95% interval", "p"] if with_samples else []), "prec", "rec", "F1", "links"]
+    head = [
+        "",
+        "AER",
+        *(["95% interval", "p"] if with_samples else []),
+        "prec",
+        "rec",
+        "F1",
+        "links",
+    ]
     rows = [head] + [as_row(record) for record in records]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -115,7 +123,11 @@ def worst_pairs(
         text = texts[place] if place < len(texts) else None
         blocks.append(
             f"line {place + 1}: AER {100 * output.pairs[place].aer:.1f}\n"
-            + (f"  source   {' '.join(text.src)}\n  target   {' '.join(text.tgt)}\n" if text else "")
+            + (
+                f"  source   {' '.join(text.src)}\n  target   {' '.join(text.tgt)}\n"
+                if text
+                else ""
+            )
             + f"  wrong    {in_words(wrong, text)}\n  missing  {in_words(missing, text)}"
         )
     return "\n".join(blocks)

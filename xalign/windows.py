@@ -57,7 +57,7 @@ def merge(
     windows: Sequence[Evidence], src_cuts: Sequence[tuple[int, int]],
     tgt_cuts: Sequence[tuple[int, int]], rule: ExtractionRule,
 ) -> tuple[Ints, Ints]:  # fmt: skip
-    """Linked pieces, by ``rule``, on probabilities averaged over the windows that see both pieces."""
+    """Pieces linked by ``rule`` on probabilities averaged over the windows that see both pieces."""
     src, tgt, forward, backward = (
         np.concatenate([getattr(window, name) for window in windows])
         for name in ("src", "tgt", "forward", "backward")
@@ -90,7 +90,7 @@ def windows_of(places: Ints, cuts: Sequence[tuple[int, int]]) -> tuple[Ints, Int
     return np.searchsorted(ends, places, "right"), np.searchsorted(starts, places, "right")
 
 
-def is_first_highest(groups: Ints, values: Floats) -> NDArray[np.bool_]:
+def is_first_highest(groups: Ints, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Marks in every group the first of its highest values.
 
     >>> is_first_highest(np.array([4, 4, 7]), np.array([0.2, 0.5, 0.1])).tolist()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
+
 from xalign.errors import InputError
 from xalign.io.files import Source, output
 
-TEXT = "eins ||| one\nzwei ||| two\n".encode() * 1000
+TEXT = b"eins ||| one\nzwei ||| two\n" * 1000
 SUFFIXES = ["", ".gz", ".xz", ".zst"]
 
 
@@ -91,11 +92,16 @@ def test_damaged_data_is_an_error_and_never_a_silent_end(tmp_path: Path, suffix:
 def test_output_appears_only_when_whole(tmp_path: Path) -> None:
     path = tmp_path / "out.align"
     path.write_text("old")
-    with pytest.raises(RuntimeError), output(str(path)) as out:
-        out.write(b"new")
-        out.flush()
-        assert path.read_text() == "old"
-        raise RuntimeError
+
+    def break_off() -> None:
+        with output(str(path)) as out:
+            out.write(b"new")
+            out.flush()
+            assert path.read_text() == "old"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
     assert path.read_text() == "old"
     assert [child.name for child in tmp_path.iterdir()] == ["out.align"]
 
@@ -122,7 +128,10 @@ def test_output_through_a_link_replaces_the_file_behind_it(tmp_path: Path) -> No
 
 
 def test_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written: No such file"), output(str(tmp_path / "no" / "out")):
+    with (
+        pytest.raises(InputError, match="cannot be written: No such file"),
+        output(str(tmp_path / "no" / "out")),
+    ):
         pass
     with pytest.raises(InputError, match="it is a folder; name a file"), output(str(tmp_path)):
         pass

@@ -68,7 +68,9 @@ def test_a_long_line_is_cut_in_its_message() -> None:
     assert message.endswith("found '" + "x" * 40 + "…'")
 
 
-@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2028", "\x0b", "\x0c", "\x85", "\x00", "\x1c"])
+@pytest.mark.parametrize(
+    "space", ["\u00a0", "\u3000", "\u2028", "\x0b", "\x0c", "\x85", "\x00", "\x1c"]
+)
 def test_only_ascii_spaces_and_tabs_split_words(space: str) -> None:
     pairs, _ = read(f"a{space}b ||| c".encode())
     assert pairs[0].src == (f"a{space}b",)
@@ -79,7 +81,9 @@ words = st.lists(word.filter(lambda text: text != "|||"))
 
 
 @given(words, words, st.sampled_from([" ||| ", "\t"]))
-def test_words_come_back_as_they_were_written(src: list[str], tgt: list[str], separator: str) -> None:
+def test_words_come_back_as_they_were_written(
+    src: list[str], tgt: list[str], separator: str
+) -> None:
     pairs, errors = read((" ".join(src) + separator + " ".join(tgt)).encode())
     assert (pairs, errors) == ([SentencePair(tuple(src), tuple(tgt))], [])
 

@@ -1,6 +1,7 @@
 """The network against loops over single positions, and what must not change its states."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -42,8 +43,10 @@ def attend_naively(layer: Layer, x: Tensor, memory: Tensor) -> Tensor:
             head = slice(start, start + size)
             scores = [float(query[position, head] @ k[head]) / math.sqrt(size) for k in key]
             weights = [math.exp(score - max(scores)) for score in scores]
-            heads.append(sum(w / sum(weights) * v[head] for w, v in zip(weights, value, strict=True)))
-        rows.append(torch.cat(heads))  # type: ignore[arg-type]
+            heads.append(
+                sum(w / sum(weights) * v[head] for w, v in zip(weights, value, strict=True))
+            )
+        rows.append(torch.cat(heads))
     return torch.stack(rows)
 
 
@@ -61,7 +64,9 @@ def test_states_equal_those_of_loops_over_positions() -> None:
     src, tgt = network(batch := pack_pairs(PAIRS))
     for k, pair in enumerate(PAIRS):
         x, y = (
-            network.norm(network.pieces(torch.tensor(side.ids)) + network.positions.weight[: len(side)])
+            network.norm(
+                network.pieces(torch.tensor(side.ids)) + network.positions.weight[: len(side)]
+            )
             for side in pair
         )
         for layer in network.layers:
@@ -86,7 +91,9 @@ def test_swapping_the_sides_swaps_the_states_exactly() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("pair", PAIRS)
-def test_company_and_padding_never_change_a_state(pair: tuple[PieceSentence, PieceSentence]) -> None:
+def test_company_and_padding_never_change_a_state(
+    pair: tuple[PieceSentence, PieceSentence],
+) -> None:
     network = tiny_network()
     company = [*PAIRS, (sentence(*range(5, 60)), sentence(7))]
     together = network(batch := pack_pairs(company))
@@ -108,12 +115,14 @@ def test_layers_above_the_alignment_layer_are_not_needed() -> None:
     assert torch.equal(before[0], lower(pack_pairs(PAIRS))[0])
 
 
-def as_dict(config: CrossAlignConfig) -> dict[str, float]:
+def as_dict(config: CrossAlignConfig) -> dict[str, Any]:
     """Sizes by name."""
     return {name: getattr(config, name) for name in config.__slots__}
 
 
-@pytest.mark.parametrize(("name", "value"), [("num_heads", 5), ("align_layer", 4), ("align_layer", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("num_heads", 5), ("align_layer", 4), ("align_layer", -1)]
+)
 def test_impossible_sizes_are_refused(name: str, value: int) -> None:
-    with pytest.raises(ModelError, match="^expected "):
+    with pytest.raises(ModelError, match=r"^expected "):
         CrossAlignConfig(**{**as_dict(tiny_config()), name: value})

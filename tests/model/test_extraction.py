@@ -24,7 +24,10 @@ def random_scores(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Scores (3, 5, 7) of which some pieces do not compete, and the masks (3, 5), (3, 7)."""
     generator = torch.Generator().manual_seed(seed)
     src, tgt = torch.randn(3, 5, 8, generator=generator), torch.randn(3, 7, 8, generator=generator)
-    src_keep, tgt_keep = torch.rand(3, 5, generator=generator) > 0.2, torch.rand(3, 7, generator=generator) > 0.2
+    src_keep, tgt_keep = (
+        torch.rand(3, 5, generator=generator) > 0.2,
+        torch.rand(3, 7, generator=generator) > 0.2,
+    )
     return similarity(src, tgt, src_keep, tgt_keep), src_keep, tgt_keep
 
 
@@ -61,8 +64,12 @@ def test_the_threshold_rule_equals_nested_loops(seed: int, scale: float) -> None
                 if not (src_keep[b, i] and tgt_keep[b, j]):
                     continue
                 e = math.exp(scale * scores[b, i, j])
-                forward = e / sum(math.exp(scale * scores[b, i, k]) for k in range(7) if tgt_keep[b, k])
-                backward = e / sum(math.exp(scale * scores[b, k, j]) for k in range(5) if src_keep[b, k])
+                forward = e / sum(
+                    math.exp(scale * scores[b, i, k]) for k in range(7) if tgt_keep[b, k]
+                )
+                backward = e / sum(
+                    math.exp(scale * scores[b, k, j]) for k in range(5) if src_keep[b, k]
+                )
                 if forward > 0.2 and backward > 0.2:
                     expected.add((b, i, j))
     linked = piece_links(scores, ExtractionRule(method="threshold", threshold=0.2, scale=scale))
@@ -95,12 +102,14 @@ def test_words_are_linked_if_any_of_their_pieces_are() -> None:
 
 
 def test_the_null_word_competes_only_when_asked() -> None:
-    batch = pack_pairs([(PieceSentence([0, 5, 2], [-1, 0, -1]), PieceSentence([0, 8, 2], [-1, 0, -1]))])
+    batch = pack_pairs(
+        [(PieceSentence([0, 5, 2], [-1, 0, -1]), PieceSentence([0, 8, 2], [-1, 0, -1]))]
+    )
     assert competing(batch, null_word=False)[:, :4].tolist() == [[False, True, False, False]] * 2
     assert competing(batch, null_word=True)[:, :4].tolist() == [[True, True, False, False]] * 2
 
 
 @pytest.mark.parametrize("values", [{"method": "best"}, {"threshold": 1.0}, {"threshold": -0.1}])
 def test_an_impossible_rule_is_refused(values: dict[str, float]) -> None:
-    with pytest.raises(ModelError, match="^expected "):
+    with pytest.raises(ModelError, match=r"^expected "):
         ExtractionRule(**values)  # type: ignore[arg-type]

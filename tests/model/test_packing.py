@@ -4,14 +4,19 @@ import torch
 
 from xalign.model.packing import PieceSentence, pack_pairs, swap_sides
 
-SHORT, LONG = PieceSentence([0, 7, 2], [-1, 0, -1]), PieceSentence([0, *[8] * 20, 2], [-1, *range(20), -1])
+SHORT, LONG = (
+    PieceSentence([0, 7, 2], [-1, 0, -1]),
+    PieceSentence([0, *[8] * 20, 2], [-1, *range(20), -1]),
+)
 
 
 def test_unpack_lays_out_every_sentence_and_pack_is_its_inverse() -> None:
     batch = pack_pairs([(SHORT, LONG), (LONG, SHORT)])
     sentences = [SHORT, LONG, LONG, SHORT]  # both sources, then both targets
     laid_out = batch.unpack(batch.ids[:, None].float())[..., 0]
-    for row, mask, words, sentence in zip(laid_out, batch.mask, batch.words, sentences, strict=True):
+    for row, mask, words, sentence in zip(
+        laid_out, batch.mask, batch.words, sentences, strict=True
+    ):
         assert row[mask].tolist() == list(sentence.ids)
         assert words[mask].tolist() == list(sentence.words)
         assert set(words[~mask].tolist()) == {-1}

@@ -23,20 +23,41 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def bert_tokenizer() -> tokenizers.Tokenizer:
     """Word pieces of single letters."""
-    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS[:15], *(f"##{c}" for c in LETTERS[:15])]
-    found = tokenizers.Tokenizer(models.WordPiece({name: k for k, name in enumerate(names)}, unk_token="[UNK]"))
+    names = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *LETTERS[:15],
+        *(f"##{c}" for c in LETTERS[:15]),
+    ]
+    found = tokenizers.Tokenizer(
+        models.WordPiece({name: k for k, name in enumerate(names)}, unk_token="[UNK]")
+    )
     found.normalizer = normalizers.BertNormalizer()
     found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    found.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    found.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     return found
 
 
 def roberta_tokenizer() -> tokenizers.Tokenizer:
     """Unigrams of single letters, with word starts."""
-    pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0), *((c, -2.0) for c in LETTERS)]
+    pieces = [
+        ("<s>", 0.0),
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -1.0),
+        *((c, -2.0) for c in LETTERS),
+    ]
     found = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3))
     found.pre_tokenizer = pre_tokenizers.Metaspace()
-    found.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    found.post_processor = processors.TemplateProcessing(
+        "<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
     return found
 
 
@@ -46,12 +67,25 @@ def save(folder: Path, kind: str, **changes: Any) -> Any:
     sizes = {**SIZES, **changes}
     if kind == "bert":
         encoder: Any = transformers.BertModel(transformers.BertConfig(**sizes))
-        tokenizer, names = bert_tokenizer(), {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]"}
+        tokenizer, names = (
+            bert_tokenizer(),
+            {
+                "unk_token": "[UNK]",
+                "cls_token": "[CLS]",
+                "sep_token": "[SEP]",
+                "pad_token": "[PAD]",
+            },
+        )
     else:
         encoder = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**sizes))
-        tokenizer, names = roberta_tokenizer(), {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+        tokenizer, names = (
+            roberta_tokenizer(),
+            {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"},
+        )
     encoder.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(
+        folder
+    )
     return encoder.eval()
 
 
@@ -70,14 +104,18 @@ def test_every_layer_equals_that_of_transformers(tmp_path: Path, kind: str) -> N
     pad = encoder.config.pad_token_id
     ids = torch.full((2, len(tgt)), pad)
     ids[0, : len(src)], ids[1] = torch.tensor(src.ids), torch.tensor(tgt.ids)
-    theirs = encoder(ids, attention_mask=batch.mask[:, : len(tgt)].long(), output_hidden_states=True)
+    theirs = encoder(
+        ids, attention_mask=batch.mask[:, : len(tgt)].long(), output_hidden_states=True
+    )
     for ours, states in zip(network.layer_states(batch), theirs.hidden_states, strict=True):
         mask = batch.mask[:, : len(tgt)]
         torch.testing.assert_close(batch.unpack(ours)[:, : len(tgt)][mask], states[mask])
 
 
 @pytest.mark.parametrize(("kind", "around"), [("bert", (2, 3)), ("xlm-roberta", (0, 2))])
-def test_special_pieces_come_from_the_tokenizer(tmp_path: Path, kind: str, around: tuple[int, int]) -> None:
+def test_special_pieces_come_from_the_tokenizer(
+    tmp_path: Path, kind: str, around: tuple[int, int]
+) -> None:
     save(tmp_path, kind)
     _, tokenizer = load_foreign(str(tmp_path))
     sentence = tokenizer.encode(["abc", "d"])
@@ -95,9 +133,14 @@ def test_a_folder_of_transformers_aligns(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"hidden_act": "relu"}, "expected hidden_act 'gelu', found 'relu'"), ({"is_decoder": True}, "is_decoder")],
+    [
+        ({"hidden_act": "relu"}, "expected hidden_act 'gelu', found 'relu'"),
+        ({"is_decoder": True}, "is_decoder"),
+    ],
 )
-def test_another_architecture_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_another_architecture_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     save(tmp_path, "bert", **changes)
     with pytest.raises(ModelError, match=message):
         load_foreign(str(tmp_path))

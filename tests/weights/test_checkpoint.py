@@ -15,7 +15,9 @@ from xalign.model.config import ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.checkpoint import Checkpoint, load, save_folder
 
-BATCH = pack_pairs([(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))])
+BATCH = pack_pairs(
+    [(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))]
+)
 RULE = ExtractionRule(method="threshold", threshold=0.3, scale=0.06, null_word=True)
 
 
@@ -37,7 +39,11 @@ def test_a_folder_gives_back_the_model_that_was_saved(tmp_path: Path) -> None:
 def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_path: Path) -> None:
     saved = load(None, 1)
     save_folder(saved, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "README.md",
+    }
     found = load(str(tmp_path))
     assert torch.equal(found.network(BATCH)[0], saved.network(BATCH)[0])
     assert found.tokenizer.word_pieces(["Haus"]) == saved.tokenizer.word_pieces(["Haus"])
@@ -67,10 +73,16 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format_version": 2}, r"config\.json: expected format_version 1, found 2; upgrade xalign"),
+        (
+            {"format_version": 2},
+            r"config\.json: expected format_version 1, found 2; upgrade xalign",
+        ),
         ({"color": "red"}, r"but see \['color'\]"),
         ({"extraction": ...}, r"but see \['extraction'\]"),
-        ({"extraction": {"method": "argmax", "temperature": 1}}, "unexpected keyword argument 'temperature'"),
+        (
+            {"extraction": {"method": "argmax", "temperature": 1}},
+            "unexpected keyword argument 'temperature'",
+        ),
         ({"extraction": {"method": "best"}}, "expected the extraction method"),
         ({"network": {"width": 32}}, "missing 7 required keyword-only arguments"),
         ({"backbone": "bert"}, "expected the backbone 'e5-small' or null"),
@@ -87,7 +99,9 @@ def test_a_config_that_says_something_else_is_refused(
 def test_weights_that_do_not_fit_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     change(folder, network={**config["network"], "num_cross_layers": 2})
-    with pytest.raises(ModelError, match=r"model\.safetensors: does not fit config\.json: Missing key"):
+    with pytest.raises(
+        ModelError, match=r"model\.safetensors: does not fit config\.json: Missing key"
+    ):
         load(str(folder))
 
 

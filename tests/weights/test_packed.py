@@ -58,14 +58,22 @@ def packed_file(version: int = 1, magic: bytes = b"E5S1", block_size: int = 32) 
         floats(f"l0.{name}.b", rows)
     text = b"".join(PIECES)
     ends = np.cumsum([0, *map(len, PIECES)]).astype("<u4").tobytes()
-    head = struct.pack("<4sI7i", magic, version, WIDTH, LAYERS, HEADS, FFN, len(PIECES), POSITIONS, 2)
-    head += struct.pack("<fi", 1e-12, block_size) + struct.pack("<5iQ", len(PIECES), 0, 2, 1, 3, len(text))
+    head = struct.pack(
+        "<4sI7i", magic, version, WIDTH, LAYERS, HEADS, FFN, len(PIECES), POSITIONS, 2
+    )
+    head += struct.pack("<fi", 1e-12, block_size) + struct.pack(
+        "<5iQ", len(PIECES), 0, 2, 1, 3, len(text)
+    )
     head += ends + np.arange(0, -len(PIECES), -1, dtype="<f4").tobytes() + text
     head += struct.pack("<iI", 1, 9) + b"\0" * 9 + struct.pack("<i", len(tensors))
     start = len(head) + sum(2 + len(name) + 21 for name in tensors)
     for name, (kind, data) in tensors.items():
         count = len(data) // 18 * 32 if kind else len(data) // 4
-        head += struct.pack("<H", len(name)) + name.encode() + struct.pack("<BIQQ", kind, count, start, len(data))
+        head += (
+            struct.pack("<H", len(name))
+            + name.encode()
+            + struct.pack("<BIQQ", kind, count, start, len(data))
+        )
         start += len(data)
     return head + b"".join(data for _, data in tensors.values())
 
@@ -105,7 +113,9 @@ def test_sizes_pieces_and_layers_are_read() -> None:
 
 
 def test_pieces_keep_their_ids_in_the_tokenizer() -> None:
-    tokenizer = sentencepiece_tokenizer(sentencepiece_model(parse_packed(as_bytes(packed_file()), "file")))
+    tokenizer = sentencepiece_tokenizer(
+        sentencepiece_model(parse_packed(as_bytes(packed_file()), "file"))
+    )
     assert (tokenizer.bos, tokenizer.eos, tokenizer.unk, tokenizer.start) == (0, 2, 3, 4)
     assert tokenizer.word_pieces(["das", "a", "猫", "<s>"]) == [[5], [4, 6], [4, 3], [4, 3]]
     assert tokenizer.encode(["das", "a"]).words == [-1, 0, -1, 1, -1]
@@ -126,7 +136,7 @@ def test_another_format_is_refused(content: bytes, message: str) -> None:
 
 def test_the_file_must_be_the_expected_one(tmp_path: Path) -> None:
     path = tmp_path / "packed.bin"
-    with pytest.raises(ModelError, match="cannot be read: .*No such file"):
+    with pytest.raises(ModelError, match=r"cannot be read: .*No such file"):
         read_packed_file(path)
     path.write_bytes(packed_file())
     with pytest.raises(ModelError, match=r"expected SHA-256 1571.*pip install --force-reinstall"):
@@ -143,7 +153,12 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_embedded_encoder_is_e5_small() -> None:
     packed = read_packed_file(find_packed_file())
-    assert (packed.width, packed.num_layers, packed.num_heads, packed.ffn_width) == (384, 12, 12, 1536)
+    assert (packed.width, packed.num_layers, packed.num_heads, packed.ffn_width) == (
+        384,
+        12,
+        12,
+        1536,
+    )
     assert (packed.vocab_size, len(packed.pieces)) == (250_037, 250_002)
     network, tokenizer = load_e5_small(2)
     assert len(network.layers) == 2

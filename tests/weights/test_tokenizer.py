@@ -25,7 +25,12 @@ def test_a_repeated_word_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     tokenizer = tiny_tokenizer()
     cut = tokenizer._cut
-    monkeypatch.setattr(tokenizer, "_cut", lambda words: asked.extend(words) or cut(words))
+
+    def cut_and_note(words: list[str]) -> list[list[int]]:
+        asked.extend(words)
+        return cut(words)
+
+    monkeypatch.setattr(tokenizer, "_cut", cut_and_note)
     first = tokenizer.word_pieces(["das", "Haus", "das"])
     assert first == tokenizer.word_pieces(["das", "Haus", "das"])
     assert asked == ["das", "Haus"]
@@ -35,5 +40,7 @@ def test_the_cache_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "CACHE_WORDS", 10)
     tokenizer = tiny_tokenizer()
     for number in range(100):
-        assert tokenizer.word_pieces([f"{number}"]) == [[5 + ord(digit) % 90 for digit in str(number)]]
+        assert tokenizer.word_pieces([f"{number}"]) == [
+            [5 + ord(digit) % 90 for digit in str(number)]
+        ]
     assert len(tokenizer._cache) <= 11

@@ -37,7 +37,7 @@ class Source:
     def __init__(self, path: str) -> None:
         self.name = "<stdin>" if path == "-" else path
         try:
-            self._raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+            self._raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
         except OSError as error:
             raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
         self.size = stored_size(self._raw)

@@ -51,7 +51,9 @@ def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gol
         return gold_from(read_naacl(texts, path), "naacl", 1, base)
     if first.count("\t") == 2:
         links = [text.split("\t") for text in texts]
-        return gold_from([parse_table(row, path, k) for k, row in enumerate(links, 1)], "xl-wa", 0, base)
+        return gold_from(
+            [parse_table(row, path, k) for k, row in enumerate(links, 1)], "xl-wa", 0, base
+        )
     marked = [parse_talp(text, path, number) for number, text in enumerate(texts, 1)]
     return gold_from(marked, "talp", None, base)
 
@@ -100,7 +102,9 @@ def parse_table(row: Sequence[str], path: str, number: int) -> list[Marked]:
         return parse_talp(row[2], path, number)
     if row == [""]:
         return []
-    raise InputError(path, number, f"expected source TAB target TAB links, found {len(row)} columns")
+    raise InputError(
+        path, number, f"expected source TAB target TAB links, found {len(row)} columns"
+    )
 
 
 def read_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:

@@ -1,1 +1,1 @@
-"""The network: tensors in, tensors out; no files, clock, global seed, tokenizer or device choice."""
+"""The network: tensors in, tensors out; no files, clock, global seed or choice of device."""

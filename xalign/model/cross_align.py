@@ -4,6 +4,7 @@ Shapes: B pairs, N pieces of all 2B sentences end to end, L longest sentence, D 
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from torch import Tensor, nn
 
@@ -15,8 +16,8 @@ from xalign.model.packing import PairBatch
 class CrossAlign(nn.Module):
     """Encodes both sentences of a pair, first apart, then each in view of the other.
 
-    ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. Only
-    layers up to the alignment layer are run, and with ``prune`` only they are kept.
+    ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
+    align, only layers up to the alignment layer are run; after `prune`, only they are kept.
     """
 
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
@@ -38,9 +39,7 @@ class CrossAlign(nn.Module):
 
     def forward(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         """States of the alignment layer: of the sources (B, L, D), and of the targets (B, L, D)."""
-        for number, x in enumerate(self.layer_states(batch)):
-            if number == self.config.align_layer:
-                break
+        x = next(islice(self.layer_states(batch), self.config.align_layer, None))  # (N, D)
         src, tgt = batch.unpack(x).tensor_split(2)  # each (B, L, D)
         return src, tgt
 

@@ -27,7 +27,7 @@ def probabilities(scores: Tensor, scale: float) -> tuple[Tensor, Tensor]:
 
 
 def above_threshold(forward: Tensor, backward: Tensor, threshold: float) -> Tensor:
-    """Piece pairs that both softmaxes (B, S, T) put above ``threshold``: bool (B, S, T) (eq. 10)."""
+    """Pairs that both softmaxes (B, S, T) put above ``threshold`` (eq. 10): bool (B, S, T)."""
     return (forward > threshold) & (backward > threshold)
 
 
@@ -49,7 +49,9 @@ def competing(batch: PairBatch, *, null_word: bool) -> Tensor:
     return keep
 
 
-def batch_similarity(states: tuple[Tensor, Tensor], batch: PairBatch, rule: ExtractionRule) -> Tensor:
+def batch_similarity(
+    states: tuple[Tensor, Tensor], batch: PairBatch, rule: ExtractionRule
+) -> Tensor:
     """Similarities (B, L, L) of the pieces of ``batch`` that compete for links under ``rule``."""
     src_keep, tgt_keep = competing(batch, null_word=rule.null_word).tensor_split(2)
     return similarity(*states, src_keep, tgt_keep)
@@ -70,4 +72,5 @@ def word_links(linked: Tensor, words: Tensor) -> Tensor:
     src_words, tgt_words = words.tensor_split(2)
     pair, src, tgt = linked.nonzero(as_tuple=True)
     rows = torch.stack([pair, src_words[pair, src], tgt_words[pair, tgt]], 1)  # (K, 3)
-    return rows[(rows >= 0).all(1)].unique(dim=0)
+    links: Tensor = torch.unique(rows[(rows >= 0).all(1)], dim=0)  # (K, 3)
+    return links

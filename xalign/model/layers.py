@@ -1,4 +1,4 @@
-"""One transformer layer, post-norm as in BERT, that attends within a sentence or to its translation.
+"""A transformer layer, post-norm as in BERT, that attends in a sentence or to its translation.
 
 Shapes: N pieces of 2B sentences end to end, L longest sentence, D width, H heads.
 """
@@ -36,7 +36,8 @@ class Layer(nn.Module):
 
     def attend(self, x: Tensor, batch: PairBatch) -> Tensor:
         """What every piece (N, D) gathers from its own sentence or its translation: (N, D)."""
-        heads = batch.unpack(self.query_key_value(x)).unflatten(-1, (3, self.num_heads, -1))
+        laid_out = batch.unpack(self.query_key_value(x))  # (2B, L, 3D)
+        heads = laid_out.view(*laid_out.shape[:2], 3, self.num_heads, -1)  # (2B, L, 3, H, D/H)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (2B, H, L, D/H)
         mask = batch.mask[:, None, None]  # (2B, 1, 1, L)
         if self.is_cross:

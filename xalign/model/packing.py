@@ -23,8 +23,8 @@ is in the batch, and a pair gets the same links in any company (held by a test).
 class PairBatch:
     """B sentence pairs; sentence b < B is a source, sentence B + b its target.
 
-    ``ids`` and ``positions`` (N,): piece and place in its sentence. ``words`` (2B, L): the word that
-    a piece belongs to; -1 at special pieces and padding. ``mask`` (2B, L): True at pieces.
+    ``ids`` and ``positions`` (N,): piece and place in its sentence. ``words`` (2B, L): the word
+    that a piece belongs to; -1 at special pieces and padding. ``mask`` (2B, L): True at pieces.
     ``rows`` (2B, L): where in N a piece stands, 0 at padding. ``slots`` (N,): the way back, as
     places in the flattened (2B, L).
     """

@@ -169,8 +169,9 @@ def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossA
 
 def empty_model(config: CrossAlignConfig) -> CrossAlign:
     """Network with piece embeddings of its own, to be filled with weights."""
-    table = torch.empty(config.vocab_size, config.width)
-    return CrossAlign(config, nn.Embedding.from_pretrained(table, freeze=False))
+    vocab_size, width = config.vocab_size, config.width
+    table = nn.Embedding(vocab_size, width, _weight=torch.empty(vocab_size, width))
+    return CrossAlign(config, table)
 
 
 def check_layer(align_layer: int, num_layers: int) -> int:

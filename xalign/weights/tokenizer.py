@@ -104,7 +104,7 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
     import sentencepiece
 
     specials = {encoder.bos, encoder.eos, encoder.pad, len(encoder.pieces) - 1}  # the last: <mask>
-    kinds = {number: CONTROL for number in specials} | {encoder.unk: UNKNOWN}
+    kinds = dict.fromkeys(specials, CONTROL) | {encoder.unk: UNKNOWN}
     parts = []
     for number, (piece, score) in enumerate(zip(encoder.pieces, encoder.scores, strict=True)):
         entry = b"\x0a" + varint(len(piece)) + piece + b"\x15" + struct.pack("<f", score)
