@@ -263,7 +263,7 @@ def test_the_worst_pairs_are_shown_with_their_words(
         "  wrong    0-0 das~the",
         "  missing  1-0 Haus~the",
     ]
-    assert done[9:] == ["line 3: AER 33.3", "  wrong    ", "  missing  0-1"]
+    assert done[9:] == ["line 3: AER 33.3", "  wrong    none", "  missing  0-1"]
 
 
 def test_the_base_of_gold_links_can_be_forced(outputs: tuple[Path, Path, Path]) -> None:

@@ -135,6 +135,8 @@ def worst_pairs(
 
 def in_words(alignment: Alignment, pair: SentencePair | None) -> str:
     """Links as ``i-j``, with the words they link where the pair is known."""
+    if not alignment.links:
+        return "none"
     if pair is None:
         return str(alignment)
     return "  ".join(f"{i}-{j} {word(pair.src, i)}~{word(pair.tgt, j)}" for i, j in alignment)
