@@ -128,11 +128,12 @@ def test_a_threshold_replaces_the_rule_of_the_model() -> None:
 def test_devices_are_chosen_or_refused() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in ("cpu", "cuda")
-    with pytest.raises(DeviceError, match="expected the device auto, cpu or cuda, found 'gpu'"):
-        choose_device("gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(DeviceError, match="has no GPU; use --device cpu"):
-            choose_device("cuda")
+    for name in ("gpu", "cuda:", "meta", ""):
+        with pytest.raises(DeviceError, match=f"expected the device auto, .* found '{name}'"):
+            choose_device(name)
+    count = torch.cuda.device_count()
+    with pytest.raises(DeviceError, match=f"has {count} GPUs; use --device cpu"):
+        choose_device(f"cuda:{count}")
 
 
 def test_threads_default_to_the_usable_cores() -> None:

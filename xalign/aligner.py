@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -198,10 +199,10 @@ def choose_device(name: str) -> torch.device:
     """The device called ``name``; ``auto`` is a GPU where there is one."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise DeviceError(f"expected the device auto, cpu or cuda, found {name!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device cuda: this machine or this torch has no GPU; use --device cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"expected the device auto, cpu, cuda or cuda:N, found {name!r}")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        found = f"this machine, or this torch, has {count} GPUs"
+        raise DeviceError(f"device {name}: {found}; use --device cpu")
     return device

@@ -103,6 +103,7 @@ def test_a_shorter_file_is_an_error_that_names_both() -> None:
 
 def test_a_line_that_is_not_utf8_empties_its_pair_only() -> None:
     errors: list[InputError] = []
-    pairs = read_two_files([b"\xff", b"ja"], [b"yes", b"yes"], "a.de", "a.en", errors.append)
-    assert list(pairs) == [EMPTY, SentencePair(("ja",), ("yes",))]
-    assert [(error.path, error.line) for error in errors] == [("a.de", 1)]
+    src, tgt = [b"\xff", b"ja", b"ja"], [b"\xff", b"yes", b"\xff"]
+    pairs = read_two_files(src, tgt, "a.de", "a.en", errors.append)
+    assert list(pairs) == [EMPTY, SentencePair(("ja",), ("yes",)), EMPTY]
+    assert [(error.path, error.line) for error in errors] == [("a.de", 1), ("a.en", 3)]

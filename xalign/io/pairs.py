@@ -67,21 +67,24 @@ def expected_separator(text: str) -> str:
 
 
 def read_two_files(
-    src: Iterable[bytes], tgt: Iterable[bytes], src_path: str, tgt_path: str, on_bad: OnBad = stop
+    src_lines: Iterable[bytes],
+    tgt_lines: Iterable[bytes],
+    src_path: str,
+    tgt_path: str,
+    on_bad: OnBad = stop,
 ) -> Iterator[SentencePair]:
-    """One pair for each line of two files side by side.
+    """One pair for each line of two files side by side; ``on_bad`` is told once of a line.
 
     Errors: `InputError` after the last common line when one file is longer, whatever ``on_bad``
     does: from there on no line is known to belong to another.
     """
-    for number, (src_line, tgt_line) in enumerate(zip_longest(src, tgt), 1):
+    for number, (src_line, tgt_line) in enumerate(zip_longest(src_lines, tgt_lines), 1):
         if src_line is None or tgt_line is None:
             short, long = (src_path, tgt_path) if src_line is None else (tgt_path, src_path)
             raise InputError(
                 short, number, f"expected a line for line {number} of {long}, found the end; "
                 "source and target need the same number of lines",
             )  # fmt: skip
-        src_text = decode(src_line, src_path, number, on_bad)
-        tgt_text = decode(tgt_line, tgt_path, number, on_bad)
-        usable = src_text is not None and tgt_text is not None
-        yield SentencePair.from_text(src_text or "", tgt_text or "") if usable else EMPTY
+        src = decode(src_line, src_path, number, on_bad)
+        tgt = None if src is None else decode(tgt_line, tgt_path, number, on_bad)
+        yield EMPTY if src is None or tgt is None else SentencePair.from_text(src, tgt)

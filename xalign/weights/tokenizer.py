@@ -1,5 +1,6 @@
 """Words to pieces: every word is cut alone and remembered, because words repeat."""
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -103,14 +104,14 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
     """
     import sentencepiece
 
+    pack = struct.Struct("<f").pack
     specials = {encoder.bos, encoder.eos, encoder.pad, len(encoder.pieces) - 1}  # the last: <mask>
     kinds = dict.fromkeys(specials, CONTROL) | {encoder.unk: UNKNOWN}
     parts = []
     for number, (piece, score) in enumerate(zip(encoder.pieces, encoder.scores, strict=True)):
-        entry = b"\x0a" + varint(len(piece)) + piece + b"\x15" + struct.pack("<f", score)
-        if number in kinds:
-            entry += b"\x18" + varint(kinds[number])
-        parts.append(b"\x0a" + varint(len(entry)) + entry)
+        kind = kinds.get(number, NORMAL)
+        text = b"\x0a%b%b" % (varint(len(piece)), piece)
+        parts.append(b"\x0a%b%b\x15%b\x18%c" % (varint(len(text) + 7), text, pack(score), kind))
     trainer = b"\x18\x01" + b"".join(  # a unigram model, and the ids of unk, bos, eos and pad
         varint(field << 3) + varint(number)
         for field, number in zip(
@@ -122,6 +123,7 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
     return b"".join(parts) + normalizer.serialized_model_proto()
 
 
+@functools.cache
 def varint(number: int) -> bytes:
     """A number as protocol buffers write it, seven bits a byte.
 
