@@ -32,8 +32,9 @@ def characters(words: list[str]) -> list[list[int]]:
 def tiny_tokenizer() -> Tokenizer:
     """Tokenizer of `characters`."""
     return Tokenizer(
-        characters, bos=0, eos=2, unk=3, start=None, file="tokenizer.json", content=b"{}"
-    )
+        characters, bos=0, eos=2, unk=3, start=None, mask=1, num_pieces=95,
+        file="tokenizer.json", content=b"{}",
+    )  # fmt: skip
 
 
 def tiny_config(*, num_cross_layers: int = 1, max_positions: int = 64) -> CrossAlignConfig:

@@ -1,14 +1,17 @@
 """The facade: the same links in any company, long sides, devices."""
 
 import random
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from tests.conftest import EXAMPLES, tiny_aligner
-from xalign.aligner import Aligner, choose_device, usable_cores
+from xalign.aligner import Aligner
 from xalign.alignment import Alignment, SentencePair
-from xalign.errors import DeviceError
+from xalign.devices import choose_device, usable_cores
+from xalign.errors import DeviceError, InputError
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
@@ -136,12 +139,34 @@ def test_devices_are_chosen_or_refused() -> None:
         choose_device(f"cuda:{count}")
 
 
-def test_threads_default_to_the_usable_cores() -> None:
+def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5})
+    assert usable_cores() == 3
+    assert Aligner.from_pretrained(device="cpu", layer=0).threads == 3
+    monkeypatch.delattr("os.sched_getaffinity")
     assert usable_cores() >= 1
-    assert Aligner.from_pretrained(device="cpu", layer=0).threads == usable_cores()
 
 
-def test_aligning_leaves_the_callers_threads_alone() -> None:
+def test_aligning_leaves_the_threads_of_its_caller_alone() -> None:
+    found: list[int] = []
     before = torch.get_num_threads()
     list(tiny_aligner().align(varied_pairs(20)))
-    assert torch.get_num_threads() == before
+    later = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert (torch.get_num_threads(), found) == (before, [before])
+
+
+def test_what_came_before_an_error_of_the_stream_is_not_lost() -> None:
+    def stream() -> Iterator[SentencePair]:
+        yield from [SentencePair(("ab",), ("ab",))] * 500
+        raise InputError("corpus", 501, "damaged")
+
+    results = tiny_aligner().align(stream())
+    assert len([next(results) for _ in range(500)]) == 500
+    with pytest.raises(InputError, match="corpus:501: damaged"):
+        next(results)
+
+
+def test_half_a_surrogate_pair_is_a_word_like_any_other(default_aligner: Aligner) -> None:
+    assert len(default_aligner.align_pair("\ud800", "a")) == 1

@@ -22,8 +22,13 @@ def test_a_plan_has_every_item_once_and_keeps_the_budget(sizes: list[int], budge
 
 
 def test_windows_grow_up_to_a_limit() -> None:
-    lengths = [len(window) for window in stream_windows(range(20_000))]
+    lengths = [len(window) for window in stream_windows(range(20_000), lambda _: 1)]
     assert lengths == [128, 256, 512, 1024, 2048, 4096, 4096, 4096, 20_000 - 16_256]
+
+
+def test_windows_of_long_items_are_short() -> None:
+    lengths = [len(window) for window in stream_windows(range(10), lambda _: 400_000)]
+    assert lengths == [3, 3, 3, 1]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -37,7 +42,7 @@ def test_results_come_in_the_order_of_the_stream(threads: int) -> None:
     assert list(results) == [2 * item for item in stream]
 
 
-def test_no_more_than_two_windows_are_read_ahead() -> None:
+def test_no_more_than_two_windows_wait_while_one_is_read() -> None:
     read = 0
 
     def stream() -> Iterator[int]:

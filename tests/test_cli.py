@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 import xalign
 from tests.conftest import EXAMPLES, tiny_aligner
-from xalign.aligner import Aligner
+from xalign.aligner import Aligner, Counts
 from xalign.cli import app
-from xalign.console import BadLines, Meter, metered
+from xalign.console import BadLines, Meter, shown
 from xalign.errors import InputError
 
 CORPUS = b"abc de ||| abc de\n\nabc\nabc|||de\n ||| abc\nab\tab\n"
@@ -99,11 +99,22 @@ def test_two_files_in(tiny: dict[str, Any], tmp_path: Path) -> None:
     assert "a.en:2: expected a line for line 2 of" in done.stderr
 
 
-@pytest.mark.parametrize("options", [["-s", "a"], ["-t", "a"], ["-i", "a", "-s", "a", "-t", "a"]])
-def test_half_an_input_is_a_usage_error(options: list[str]) -> None:
-    done = run("align", *options)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("align -s a", "give either -i, or both -s and -t"),
+        ("align -t a", "give either -i, or both -s and -t"),
+        ("align -i a -s a -t a", "give either -i, or both -s and -t"),
+        ("align -s - -t -", "-s and -t cannot both be standard input"),
+        ("score -g -", "only one of the files can be standard input"),
+        ("score -g a - -i -", "only one of the files can be standard input"),
+        ("score -g a b --pairs c", "--pairs shows the words of --worst N"),
+    ],
+)
+def test_an_impossible_choice_of_inputs_is_a_usage_error(arguments: str, message: str) -> None:
+    done = run(*arguments.split())
     assert done.exit_code == 2
-    assert "give either -i, or both -s and -t" in done.stderr
+    assert message in done.stderr
 
 
 def test_options_reach_the_aligner(tiny: dict[str, Any]) -> None:
@@ -157,11 +168,9 @@ def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
-    gold = EXAMPLES / "de-en.talp"
     command = f"{sys.executable} -m xalign align -q -i {EXAMPLES / 'de-en.txt'} --layer 1 | head -n 0; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
-    assert gold.exists()
 
 
 def test_a_terminal_is_told_what_is_read_from_it(
@@ -169,34 +178,62 @@ def test_a_terminal_is_told_what_is_read_from_it(
 ) -> None:
     from xalign.cli import open_pairs
 
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-        buffer = io.BytesIO()
-
-    monkeypatch.setattr("sys.stdin", Terminal())
+    terminal = Terminal()
+    terminal.buffer = io.BytesIO()
+    monkeypatch.setattr("sys.stdin", terminal)
     open_pairs("-", None, None, BadLines())
     assert "end with Ctrl-D" in capsys.readouterr().err
 
 
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    buffer: Any = None
+
+    def isatty(self) -> bool:
+        return True
+
+
+class HalfRead:
+    """An input of which a half was read."""
+
+    size, position = 100, 50
+
+
 def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Source:
-        size, position = 100, 50
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
+    monkeypatch.setenv("TERM", "xterm")
+    for screen, expected in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr("sys.stderr", screen)
-        monkeypatch.setenv("TERM", "xterm")
-        with metered(Source(), show=True) as meter:
-            for _ in range(32):
-                meter.tick()
+        with shown(Meter(HalfRead(), Counts(pairs=40, done=30), "cpu")):
             time.sleep(0.3)
-        assert ("32 pairs, " in screen.getvalue()) == shown
-    assert Meter(Source()).rate == 0
+        assert ("30 pairs, " in screen.getvalue()) == expected
+
+
+def test_time_left_is_told_from_the_share_of_bytes_read() -> None:
+    meter = Meter(HalfRead(), Counts(pairs=40, done=20), "cpu", time.perf_counter() - 10)
+    assert meter.rate == pytest.approx(2, rel=0.01)  # of 80 pairs, 60 are left
+    assert meter.seconds_left == pytest.approx(30, rel=0.01)
+    assert str(meter) == "20 pairs, 2 pairs/s on cpu, 0:30 left"
+    meter.source.position = 0  # type: ignore[misc]
+    assert str(meter) == "20 pairs, 2 pairs/s on cpu"
+
+
+def test_closed_streams_are_no_crash(tmp_path: Path) -> None:
+    corpus, out = EXAMPLES / "de-en.txt", tmp_path / "out"
+    xalign = f"{sys.executable} -m xalign"
+    for redirections in ("<&-", "2>&-", ">&- <&- 2>&-", "2> >(true)"):
+        command = f"{xalign} align --layer 1 -i {corpus} -o {out} {redirections}"
+        assert (
+            subprocess.run(["bash", "-c", command], capture_output=True, check=False).returncode
+            == 0
+        )
+        assert len(out.read_text().splitlines()) == 100
+        out.unlink()
+    for command in (f"{xalign} align <&-", f"{xalign} align --layer 1 -i {corpus} >&-"):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("xalign: <std")
+        assert "is closed; name a file with -" in done.stderr
 
 
 @pytest.fixture
@@ -254,6 +291,9 @@ def test_the_worst_pairs_are_shown_with_their_words(
     done = run("score", "-g", gold, bad, "--worst", "1").stdout.splitlines()
     assert done[3:] == [f"worst of {bad}:", "line 2: AER 100.0", "  wrong    0-0", "  missing  1-0"]
     (tmp_path / "pairs").write_text("a ||| b\ndas Haus ||| the house\n")
+    done = run("score", "-g", gold, bad, "--worst", "1", "--pairs", tmp_path / "pairs")  # type: ignore[assignment]
+    assert "expected the 3 pairs of the gold links, found 2" in done.stderr  # type: ignore[attr-defined]
+    (tmp_path / "pairs").write_text("a ||| b\ndas Haus ||| the house\na a a ||| b ü b\n")
     done = run(
         "score", "-g", gold, bad, "--worst", "2", "--pairs", tmp_path / "pairs"
     ).stdout.splitlines()
@@ -263,7 +303,17 @@ def test_the_worst_pairs_are_shown_with_their_words(
         "  wrong    0-0 das~the",
         "  missing  1-0 Haus~the",
     ]
-    assert done[9:] == ["line 3: AER 33.3", "  wrong    none", "  missing  0-1"]
+    assert done[9:] == [
+        "line 3: AER 33.3",
+        "  source   a a a",
+        "  target   b ü b",
+        "  wrong    none",
+        "  missing  0-1 a~ü",
+    ]
+    as_json = json.loads(run("score", "-g", gold, bad, "--worst", "1", "--json").stdout)
+    assert as_json["outputs"][0]["worst"] == [
+        {"line": 2, "aer": 1.0, "wrong": ["0-0"], "missing": ["1-0"]}
+    ]
 
 
 def test_the_base_of_gold_links_can_be_forced(outputs: tuple[Path, Path, Path]) -> None:
@@ -281,6 +331,18 @@ def test_different_numbers_of_lines_are_an_error(outputs: tuple[Path, Path, Path
     )
 
 
+def test_naacl_gold_may_end_before_the_last_pair(tmp_path: Path) -> None:
+    (tmp_path / "gold").write_text("1 1 1\n2 1 1\n")
+    done = run("score", "-g", tmp_path / "gold", stdin=b"0-0\n0-0\n0-0\n")
+    assert done.stdout.splitlines()[1].split()[1:4] == ["20.00", "66.67", "100.00"]
+    done = run("score", "-g", tmp_path / "gold", "--worst", "1", stdin=b"0-0\n0-0\n0-0\n")
+    assert done.stdout.splitlines()[4:] == [
+        "line 3: AER 100.0",
+        "  wrong    0-0",
+        "  missing  none",
+    ]
+
+
 def test_empty_gold_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "gold").write_text("")
     done = run("score", "-g", tmp_path / "gold")
@@ -295,7 +357,7 @@ def test_help_and_version() -> None:
 
 def test_the_whole_way_in_processes_of_their_own(tmp_path: Path) -> None:
     links = tmp_path / "out.align"
-    done = run_process("align", "-i", EXAMPLES / "de-en.txt", "-o", links)
+    done = run_process("align", "--device", "cpu", "-i", EXAMPLES / "de-en.txt", "-o", links)
     assert (done.returncode, done.stdout) == (0, b"")
     assert done.stderr.startswith(b"xalign: 100 pairs, 0 empty, 0 bad, 0 windowed, ")
     first = b"".join(links.read_bytes().splitlines(keepends=True)[:20])

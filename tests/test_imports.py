@@ -10,15 +10,16 @@ import pytest
 from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
-    "errors", "alignment", "io", "metrics", "batching", "model", "windows", "weights", "aligner",
-    "", "report", "console", "cli", "__main__",
+    "errors", "alignment", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
+    "", "training", "report", "console", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""
 
 
 def room(module: str) -> int:
-    """Height of a module such as ``xalign.io.files``."""
-    return ROOMS.index(module.partition(".")[2].partition(".")[0])
+    """Height of a module such as ``xalign.io.files``; a name that is no module is the package's."""
+    name = module.partition(".")[2].partition(".")[0]
+    return ROOMS.index(name if name in ROOMS else "")
 
 
 def module_name(path: Path) -> str:
@@ -29,10 +30,11 @@ def module_name(path: Path) -> str:
 
 def imported(path: Path) -> set[str]:
     """Modules of ours that the file at ``path`` imports anywhere."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+        if isinstance(node, ast.ImportFrom):
+            assert node.module, "relative imports hide where they point"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
     return {name for name in names if name.partition(".")[0] == "xalign"}

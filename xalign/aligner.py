@@ -1,8 +1,7 @@
 """`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
 
 import itertools
-import os
-import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,9 +10,10 @@ import torch
 
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.batching import map_in_order, plan
-from xalign.errors import DeviceError
+from xalign.devices import choose_device, usable_cores
 from xalign.model.extraction import batch_similarity, piece_links, probabilities, word_links
 from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
 
@@ -24,17 +24,23 @@ CPU_BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384
 
 @dataclass(slots=True)
 class Counts:
-    """What has gone through so far: pairs, those with an empty side, those cut into windows."""
+    """What has gone through an aligner since it was made.
+
+    ``pairs`` were read, ``empty`` of them with a side without words, ``windowed`` with a side that
+    is cut into windows; ``done`` are aligned.
+    """
 
     pairs: int = 0
     empty: int = 0
     windowed: int = 0
+    done: int = 0
 
 
 class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
-    The same pair gets the same links in any batch, order, and number of threads.
+    On a CPU, the same pair gets the same links in any batch, order, and number of threads.
+    ``counts`` tells what has gone through, over all calls.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
@@ -44,10 +50,11 @@ class Aligner:
     def __init__(
         self, checkpoint: Checkpoint, *, device: torch.device, threads: int, batch_pieces: int
     ) -> None:
-        self.network = checkpoint.network.prune().to(device).eval()
+        self.network = checkpoint.network.pruned().to(device).eval()
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
         self.device, self.threads, self.batch_pieces = device, threads, batch_pieces
         self.counts = Counts()
+        self._lock = threading.Lock()
         self._limit = self.network.config.max_positions
 
     @classmethod
@@ -65,7 +72,7 @@ class Aligner:
         Errors: `ModelError`, `DeviceError`.
         """
         chosen = choose_device(device)
-        checkpoint = load(model, layer)
+        checkpoint = load(model, None if layer is None else separate(layer))
         if threshold is not None:
             rule = replace(checkpoint.rule, method="threshold", threshold=threshold)
             checkpoint = replace(checkpoint, rule=rule)
@@ -120,6 +127,8 @@ class Aligner:
             links = self._links([pair for _, pair in whole])
             for (place, _), found in zip(whole, links, strict=True):
                 results[place] = found
+        with self._lock:
+            self.counts.done += len(pairs)
         return results
 
     @torch.inference_mode()
@@ -164,6 +173,8 @@ class Aligner:
         src_owned, tgt_owned = (batch.words >= 0).tensor_split(2)
         owned = src_owned[:, :, None] & tgt_owned[:, None]  # (B, L, L)
         likely = ((forward > NEGLIGIBLE) | (backward > NEGLIGIBLE)) & owned
+        if self.rule.null_word and self.rule.method == "argmax":
+            likely &= (forward >= forward[:, :, :1]) & (backward >= backward[:, :1])
         found = []
         for k, ((src_start, _), (tgt_start, _)) in enumerate(spans):
             i, j = likely[k].nonzero(as_tuple=True)
@@ -185,24 +196,3 @@ def num_pieces(pair: PiecePair | None) -> int:
 def as_words(sentence: str | Sequence[str]) -> tuple[str, ...]:
     """Words of a sentence given as text or as words."""
     return split_words(sentence) if isinstance(sentence, str) else tuple(sentence)
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` is a GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"expected the device auto, cpu, cuda or cuda:N, found {name!r}")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
-        found = f"this machine, or this torch, has {count} GPUs"
-        raise DeviceError(f"device {name}: {found}; use --device cpu")
-    return device

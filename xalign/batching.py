@@ -3,24 +3,39 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 import torch
+
+from xalign.errors import XalignError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 FIRST_WINDOW, LAST_WINDOW = 128, 4096
 """Items looked at together: few at the start, for early results, then more, for like sizes."""
+WINDOW_SIZE = 1_000_000
+"""Sum of sizes at which a window ends in any case, so that long items fit memory too."""
 
 
-def stream_windows(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Cut a stream into lists of growing length, up to `LAST_WINDOW`."""
-    iterator, length = iter(items), FIRST_WINDOW
-    while window := list(islice(iterator, length)):
+def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Cut a stream into lists of growing length, up to `LAST_WINDOW` items or `WINDOW_SIZE`."""
+    window: list[Item] = []
+    length, total = FIRST_WINDOW, 0
+    try:
+        for item in items:
+            window.append(item)
+            total += size(item)
+            if len(window) >= length or total >= WINDOW_SIZE:
+                yield window
+                window, total = [], 0
+                length = min(2 * length, LAST_WINDOW)
+    except XalignError:
+        if window:  # what came before the error is not lost
+            yield window
+        raise
+    if window:
         yield window
-        length = min(2 * length, LAST_WINDOW)
 
 
 def plan(sizes: Sequence[int], budget: int) -> list[list[int]]:
@@ -55,12 +70,22 @@ def map_in_order(
     ``run`` gets batches of at most ``budget`` in all, in one of ``threads`` threads, each of which
     computes on one core: faster than sharing every matrix product among cores, and no sum is ever
     cut differently. While one window of the stream is worked on, the next one is read. Memory holds
-    two windows, however long the stream.
+    two windows, however long the stream. An `XalignError` of the stream is raised after the results
+    of all that came before it.
     """
+    before = torch.get_num_threads()
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[tuple[int, list[list[int]], list[Future[list[Result]]]]] = deque()
+    stopped: XalignError | None = None
+    windows = stream_windows(items, size)
     try:
-        for window in stream_windows(items):
+        while stopped is None:
+            try:
+                window = next(windows, None)
+            except XalignError as error:  # what was read before it is still done
+                window, stopped = None, error
+            if window is None:
+                break
             batches = plan([size(item) for item in window], budget)
             futures = [
                 executor.submit(run, [window[place] for place in batch]) for batch in batches
@@ -70,8 +95,11 @@ def map_in_order(
                 yield from in_order(*waiting.popleft())
         while waiting:
             yield from in_order(*waiting.popleft())
+        if stopped is not None:
+            raise stopped
     finally:
         executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # a worker's choice became that of all threads to come
 
 
 def in_order(

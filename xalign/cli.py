@@ -5,13 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, NoReturn, ParamSpec
+from contextlib import nullcontext
+from typing import Annotated, NoReturn, ParamSpec, TextIO
 
 import typer
 
 import xalign
 from xalign.alignment import SentencePair
-from xalign.console import BadLines, metered, say
+from xalign.console import BadLines, Meter, say, shown
 from xalign.errors import XalignError
 from xalign.io.files import Source, output
 
@@ -56,7 +57,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt:
@@ -122,24 +124,28 @@ def align(
     Every line is `source ||| target` or `source TAB target`, words separated by spaces. A line that
     cannot be read gives an empty line, and is counted.
     """
+    from xalign.devices import use_one_heap
     from xalign.io.pharaoh import pharaoh
 
+    use_one_heap()
     bad = BadLines(strict)
     measured, pairs = open_pairs(input, source, target, bad)
     aligner = xalign.Aligner.from_pretrained(
         model, layer=layer, threshold=threshold, device=device, threads=threads,
         batch_pieces=batch_pieces,
     )  # fmt: skip
-    with output(output_path) as out, metered(measured, show=not quiet) as meter:
+    meter = Meter(measured, aligner.counts, str(aligner.device))
+    is_shown = not quiet and not (output_path == "-" and is_terminal(sys.stdout))
+    with output(output_path) as out, shown(meter) if is_shown else nullcontext():
         for alignment in aligner.align(pairs):
             out.write(pharaoh(alignment))
-            meter.tick()
     if not quiet:
-        counts = aligner.counts
-        say(
-            f"{counts.pairs} pairs, {counts.empty - bad.count} empty, {bad.count} bad, "
-            f"{counts.windowed} windowed, {meter.rate:.0f} pairs/s on {aligner.device}"
-        )
+        say(meter.summary(bad.count))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at ``stream``, which is None when it was closed."""
+    return stream is not None and stream.isatty()
 
 
 def open_pairs(
@@ -148,13 +154,15 @@ def open_pairs(
     """The pairs that ``-i``, or ``-s`` and ``-t``, name, and the file to measure progress by."""
     from xalign.io.pairs import read_pairs, read_two_files
 
+    if source == target == "-":
+        raise typer.BadParameter("-s and -t cannot both be standard input")
     if source is not None and target is not None and input == "-":
         src, tgt = Source(source), Source(target)
         return src, read_two_files(src, tgt, src.name, tgt.name, bad)
     if source is not None or target is not None:
         raise typer.BadParameter("give either -i, or both -s and -t")
     pairs = Source(input)
-    if input == "-" and sys.stdin.isatty():
+    if input == "-" and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
     return pairs, read_pairs(pairs, pairs.name, bad)
 
@@ -175,7 +183,8 @@ def score(
         int | None, typer.Option(min=0, max=1, help="First index in the gold file; else found.")
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=0, help="Resamplings for the interval of AER and p; 0 for none.")
+        int,
+        typer.Option(min=0, max=100_000, help="Resamplings for the interval of AER and p."),
     ] = 0,
     worst: Annotated[
         int, typer.Option(min=0, help="Show so many pairs with the most mistakes.")
@@ -191,16 +200,21 @@ def score(
     """
     from xalign import report
 
-    gold_links = report.open_gold(gold, gold_base)
     paths = [*(outputs or []), *(input or [])] or ["-"]
+    if [gold, *paths].count("-") > 1:
+        raise typer.BadParameter("only one of the files can be standard input")
+    if pairs and not worst:
+        raise typer.BadParameter("--pairs shows the words of --worst N; give both")
+    if "-" in paths and is_terminal(sys.stdin):
+        say("reading links from the terminal; end with Ctrl-D")
+    gold_links = report.open_gold(gold, gold_base)
     scored = [report.open_output(path, gold_links, gold) for path in paths]
-    records = [report.as_record(output, scored[0], samples) for output in scored]
+    texts = report.open_texts(pairs, gold_links) if pairs else ()
+    scores = report.as_records(scored, gold_links, samples=samples, num_worst=worst, texts=texts)
     signature = report.signature(gold_links, gold, samples)
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale can show
     if as_json:
-        print(json.dumps({"signature": signature, "outputs": records}, indent=2))
+        print(json.dumps({"signature": signature, "outputs": scores}, indent=2))
     else:
-        print(f"{report.table(records)}\n{signature}")
-    if worst:
-        texts = list(open_pairs(pairs, None, None, BadLines())[1]) if pairs else []
-        for output in scored:
-            print(report.worst_pairs(output, gold_links.alignments, worst, texts))
+        print(report.as_text(scores, signature))

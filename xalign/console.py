@@ -1,24 +1,24 @@
 """What people see while the command line works: messages, progress and summaries, all on stderr."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from xalign.errors import InputError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 NAMED_LINES = 5
 """So many bad lines are named one by one; all are counted."""
 
 
 def say(message: str) -> None:
-    """A line on stderr."""
-    print(f"xalign: {message}", file=sys.stderr, flush=True)
+    """A line on stderr, if anybody listens there: talk never stops the work."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(f"xalign: {message}", file=sys.stderr, flush=True)
 
 
 class Measured(Protocol):
@@ -29,6 +29,15 @@ class Measured(Protocol):
 
     @property
     def position(self) -> int: ...
+
+
+class Counted(Protocol):
+    """What has gone through an aligner: see `xalign.aligner.Counts`."""
+
+    pairs: int
+    empty: int
+    windowed: int
+    done: int
 
 
 @dataclass(slots=True)
@@ -50,38 +59,58 @@ class BadLines:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts pairs as they are done; on a terminal, shows their rate and the time left."""
+    """Tells how fast pairs are done, and how much time is left where the input has a size."""
 
     source: Measured
-    done: int = 0
+    counts: Counted
+    device: str
     started: float = field(default_factory=time.perf_counter)
-    _progress: "Progress | None" = None
-    _task: "TaskID | None" = None
 
     @property
     def rate(self) -> float:
         """Pairs a second so far."""
-        return self.done / max(time.perf_counter() - self.started, 1e-9)
+        return self.counts.done / max(time.perf_counter() - self.started, 1e-9)
 
-    def tick(self) -> None:
-        """One more pair is done."""
-        self.done += 1
-        if self._progress and self._task is not None and self.done % 16 == 0:
-            text = f"{self.done:,} pairs, {self.rate:,.0f} pairs/s"
-            self._progress.update(self._task, completed=self.source.position, description=text)
+    @property
+    def seconds_left(self) -> float | None:
+        """Time that the rest takes at this rate; the pairs to come are guessed by bytes read."""
+        counts, source = self.counts, self.source
+        if not (source.size and source.position and counts.done):
+            return None
+        total = counts.pairs * source.size / source.position
+        return max(0.0, total - counts.done) / self.rate
+
+    def __str__(self) -> str:
+        left = self.seconds_left
+        time_left = "" if left is None else f", {left // 60:.0f}:{left % 60:02.0f} left"
+        return f"{self.counts.done:,} pairs, {self.rate:,.0f} pairs/s on {self.device}{time_left}"
+
+    def summary(self, bad: int) -> str:
+        """One line about all that was done; ``bad`` of the pairs could not be read."""
+        counts = self.counts
+        return (
+            f"{counts.pairs} pairs, {counts.empty - bad} empty, {bad} bad, "
+            f"{counts.windowed} windowed, {self.rate:.0f} pairs/s on {self.device}"
+        )
 
 
 @contextmanager
-def metered(source: Measured, *, show: bool) -> Iterator[Meter]:
-    """A `Meter`, shown as a progress bar if ``show`` and stderr is a terminal."""
-    meter = Meter(source)
-    if not (show and sys.stderr.isatty()):
-        yield meter
+def shown(meter: Meter) -> Iterator[None]:
+    """Show ``meter`` on stderr, anew several times a second, if that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        meter._progress, meter._task = progress, progress.add_task("reading", total=source.size)
-        yield meter
+    class MeterColumn(ProgressColumn):
+        """The meter as text."""
+
+        def render(self, task: Task) -> Text:
+            return Text(str(meter))
+
+    console = Console(stderr=True)
+    with Progress(SpinnerColumn(), MeterColumn(), console=console, transient=True) as progress:
+        progress.add_task("", total=None)
+        yield

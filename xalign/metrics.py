@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SEED = 1
 """Of every resampling, so that a figure can be repeated."""
+CHUNK = 1000
+"""Resamplings made at once."""
 
 
 def ratio(part: float, whole: float) -> float:
@@ -87,8 +89,8 @@ def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Sco
     return sum((score_pair(a, g) for a, g in zip(alignments, gold, strict=True)), Score())
 
 
-def interval(pairs: Sequence[Score], samples: int, level: float = 0.95) -> tuple[float, float]:
-    """Bootstrap confidence interval of AER: pairs are drawn with replacement ``samples`` times.
+def interval(pairs: Sequence[Score], samples: int) -> tuple[float, float]:
+    """95% interval of AER by the bootstrap: pairs are drawn with replacement ``samples`` times.
 
     Takes the scores of single pairs; the bounds are percentiles.
     """
@@ -96,9 +98,11 @@ def interval(pairs: Sequence[Score], samples: int, level: float = 0.95) -> tuple
 
     generator = np.random.default_rng(SEED)
     counts = as_array(pairs)  # (pairs, 5)
-    weights = generator.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), samples)
-    rates = error_rates(weights @ counts)  # (samples,)
-    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    shares = np.full(len(pairs), 1 / len(pairs))
+    sums = [
+        generator.multinomial(len(pairs), shares, size) @ counts for size in chunks(samples)
+    ]  # (size, 5) each
+    low, high = np.quantile(error_rates(np.concatenate(sums)), [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -112,11 +116,17 @@ def p_value(pairs: Sequence[Score], other: Sequence[Score], samples: int) -> flo
 
     generator = np.random.default_rng(SEED)
     ours, theirs = as_array(pairs), as_array(other)  # (pairs, 5)
-    swapped = generator.integers(0, 2, (samples, len(pairs)))
-    moved = swapped @ (theirs - ours)  # (samples, 5)
+    moved = np.concatenate(
+        [generator.integers(0, 2, (size, len(pairs))) @ (theirs - ours) for size in chunks(samples)]
+    )  # (samples, 5)
     apart = np.abs(error_rates(ours.sum(0) + moved) - error_rates(theirs.sum(0) - moved))
     found = abs(error_rates(ours.sum(0)) - error_rates(theirs.sum(0)))
     return float((np.sum(apart >= found - 1e-12) + 1) / (samples + 1))
+
+
+def chunks(samples: int) -> list[int]:
+    """``samples`` in parts that fit memory."""
+    return [CHUNK] * (samples // CHUNK) + [samples % CHUNK] * (samples % CHUNK > 0)
 
 
 def as_array(pairs: Sequence[Score]) -> "NDArray[np.int64]":

@@ -17,8 +17,8 @@ from xalign.model.config import ExtractionRule
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-NEGLIGIBLE = 1e-3
-"""Probabilities below this in both directions are dropped; no argmax over 512 pieces is so low."""
+NEGLIGIBLE = 1e-4
+"""Probabilities below this in both directions are dropped; no argmax over a window is so low."""
 
 
 def num_windows(longest: int, limit: int) -> int:

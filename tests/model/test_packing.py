@@ -20,7 +20,6 @@ def test_unpack_lays_out_every_sentence_and_pack_is_its_inverse() -> None:
         assert row[mask].tolist() == list(sentence.ids)
         assert words[mask].tolist() == list(sentence.words)
         assert set(words[~mask].tolist()) == {-1}
-    assert batch.num_pairs == 2
     x = torch.randn(len(batch.ids), 5)
     assert torch.equal(batch.pack(batch.unpack(x)), x)
 

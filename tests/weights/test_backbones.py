@@ -12,7 +12,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 from xalign.aligner import Aligner
 from xalign.errors import ModelError
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.weights.backbones import load_foreign
+from xalign.weights.backbones import load_foreign, separate
 
 SIZES = {
     "vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -98,7 +98,7 @@ def sentence(*ids: int) -> PieceSentence:
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
 def test_every_layer_equals_that_of_transformers(tmp_path: Path, kind: str) -> None:
     encoder = save(tmp_path, kind)
-    network, _ = load_foreign(str(tmp_path), align_layer=3)
+    network, _ = load_foreign(str(tmp_path), separate(3))
     src, tgt = sentence(2, 7, 8, 9, 3), sentence(2, *range(5, 30), 3)
     batch = pack_pairs([(src, tgt)])
     pad = encoder.config.pad_token_id

@@ -13,6 +13,7 @@ from xalign.aligner import Aligner
 from xalign.errors import ModelError
 from xalign.model.config import ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load, save_folder
 
 BATCH = pack_pairs(
@@ -37,7 +38,7 @@ def test_a_folder_gives_back_the_model_that_was_saved(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_path: Path) -> None:
-    saved = load(None, 1)
+    saved = load(None, separate(1))
     save_folder(saved, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json",
@@ -50,7 +51,7 @@ def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_pa
 
 
 def test_a_sentencepiece_model_is_kept_with_its_network(tmp_path: Path) -> None:
-    tokenizer = load(None, 0).tokenizer
+    tokenizer = load(None, separate(0)).tokenizer
     save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
     assert load(str(tmp_path)).tokenizer.word_pieces(["Haus"]) == tokenizer.word_pieces(["Haus"])
 
@@ -65,7 +66,7 @@ def change(folder: Path, **values: Any) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A saved tiny model."""
-    tokenizer = load(None, 0).tokenizer
+    tokenizer = load(None, separate(0)).tokenizer
     save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
     return tmp_path
 
@@ -123,7 +124,7 @@ def test_a_config_that_is_no_object_is_refused(folder: Path, text: str) -> None:
 
 def test_a_trained_model_has_its_own_layer(folder: Path) -> None:
     with pytest.raises(ModelError, match="drop --layer"):
-        load(str(folder), 3)
+        load(str(folder), separate(3))
 
 
 def test_nothing_above_the_alignment_layer_is_kept_to_align() -> None:

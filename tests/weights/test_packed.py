@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from xalign.errors import ModelError
-from xalign.weights.backbones import from_packed, load_e5_small
+from xalign.weights.backbones import from_packed, load_e5_small, separate
 from xalign.weights.packed import (
     BLOCK,
     PackedEmbedding,
@@ -103,7 +103,7 @@ def test_sizes_pieces_and_layers_are_read() -> None:
     assert packed.pieces == tuple(PIECES)
     assert packed.scores == tuple(map(float, range(0, -8, -1)))
     assert (packed.bos, packed.eos, packed.pad, packed.unk) == (0, 2, 1, 3)
-    network = from_packed(packed, 1)
+    network = from_packed(packed, separate(1))
     layer = network.layers[0]
     key = packed.dense("l0.k.w", WIDTH, WIDTH)
     assert torch.equal(layer.query_key_value.weight[WIDTH : 2 * WIDTH], key)  # type: ignore[union-attr, index]
@@ -160,7 +160,7 @@ def test_the_embedded_encoder_is_e5_small() -> None:
         1536,
     )
     assert (packed.vocab_size, len(packed.pieces)) == (250_037, 250_002)
-    network, tokenizer = load_e5_small(2)
+    network, tokenizer = load_e5_small(separate(2))
     assert len(network.layers) == 2
     assert tokenizer.word_pieces(["Donaudampfschifffahrt"])[0] == [
         packed.pieces.index(piece.encode()) for piece in ("▁Dona", "uda", "mpf", "schiff", "fahrt")
@@ -170,4 +170,4 @@ def test_the_embedded_encoder_is_e5_small() -> None:
 @pytest.mark.parametrize("layer", [-1, 13])
 def test_a_layer_that_the_encoder_lacks_is_refused(layer: int) -> None:
     with pytest.raises(ModelError, match=f"expected a layer from 0 to 12, found {layer}"):
-        load_e5_small(layer)
+        load_e5_small(separate(layer))

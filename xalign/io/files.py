@@ -18,6 +18,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")
+"""Folders of names for open files, such as /dev/stdout."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -35,9 +37,12 @@ class Source:
     """
 
     def __init__(self, path: str) -> None:
-        self.name = "<stdin>" if path == "-" else path
+        self.is_stdin = path == "-"
+        self.name = "<stdin>" if self.is_stdin else path
+        if self.is_stdin and sys.stdin is None:
+            raise InputError(self.name, 0, "standard input is closed; name a file with -i")
         try:
-            self._raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self._raw = sys.stdin.buffer if self.is_stdin else Path(path).open("rb")  # noqa: SIM115
         except OSError as error:
             raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
         self.size = stored_size(self._raw)
@@ -68,7 +73,7 @@ class Source:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self._raw is not sys.stdin.buffer:
+        if not self.is_stdin:
             self._data.close()
             self._raw.close()
 
@@ -117,12 +122,14 @@ def output(path: str) -> Iterator[BinaryIO]:
     """
     target = Path(path)
     if path == "-":
+        if sys.stdout is None:
+            raise InputError("<stdout>", 0, "standard output is closed; name a file with -o")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-    elif target.exists() and not target.is_file():
+    elif target.exists() and (not target.is_file() or str(target.parent) in STREAMS):
         if target.is_dir():
             raise InputError(path, 0, "cannot be written: it is a folder; name a file")
-        with target.open("wb") as raw:
+        with target.open("ab") as raw:  # /dev/stdout may be a file that is appended to
             yield raw
     else:
         with atomic(target) as raw, contextlib.ExitStack() as stack:

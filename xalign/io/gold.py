@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from xalign.alignment import GoldAlignment, Link
 from xalign.errors import InputError
 
-LINK = re.compile(r"(\d+)([-p?])(\d+)", re.ASCII)
-NAACL = re.compile(r"(\d+)\s+(\d+)\s+(\d+)(?:\s+([SP]))?(?:\s+[\d.eE+-]+)?", re.ASCII)
+LINK = re.compile(r"(\d{1,9})([-p?])(\d{1,9})", re.ASCII)
+NAACL = re.compile(r"(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})(?:\s+([SP]))?(?:\s+[\d.eE+-]+)?", re.ASCII)
+
+MAX_GAP = 1000
+"""No NAACL file leaves so many sentences without a link for each one that has some."""
 
 Marked = tuple[int, int, bool]
 """A link as written, in the base of its file, and whether it is sure."""
@@ -119,4 +122,7 @@ def read_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
             raise InputError(path, number, f"{expected}, found {text[:40]!r}")
         links = sentences.setdefault(int(found[1]), [])
         links.append((int(found[2]), int(found[3]), found[4] != "P"))
-    return [sentences.get(number, []) for number in range(1, max(sentences, default=0) + 1)]
+    last = max(sentences)
+    if last > MAX_GAP * (len(sentences) + 1):
+        raise InputError(path, 0, f"expected sentences numbered from 1, found {last} among few")
+    return [sentences.get(number, []) for number in range(1, last + 1)]

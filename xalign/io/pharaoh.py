@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from xalign.alignment import Alignment
 from xalign.errors import InputError
 
-LINK = re.compile(r"(\d+)-(\d+)", re.ASCII)
+LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 
 
 def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:

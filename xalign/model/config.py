@@ -7,8 +7,25 @@ from xalign.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """m self-attention layers, n cross-attention layers, and the layer c that links are read off.
+
+    Layers are counted from 1; layer 0 is the embeddings.
+    """
+
+    num_self_layers: int
+    num_cross_layers: int = 0
+    align_layer: int
+
+    @property
+    def num_layers(self) -> int:
+        """m + n."""
+        return self.num_self_layers + self.num_cross_layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CrossAlignConfig:
-    """Sizes of `xalign.model.cross_align.CrossAlign`; ``align_layer`` is c of the paper, from 1."""
+    """Sizes of `xalign.model.cross_align.CrossAlign`; for the layers see `Depth`."""
 
     vocab_size: int
     width: int
@@ -21,6 +38,9 @@ class CrossAlignConfig:
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self) -> None:
+        sizes = (self.vocab_size, self.width, self.num_heads, self.ffn_width, self.max_positions)
+        if min(sizes) < 1 or min(self.num_self_layers, self.num_cross_layers) < 0:
+            raise ModelError("expected sizes of at least 1, and numbers of layers of at least 0")
         if self.width % self.num_heads:
             found = f"width {self.width} and {self.num_heads} heads"
             raise ModelError(f"expected a width that the number of heads divides, found {found}")

@@ -3,21 +3,27 @@
 Shapes: B pairs, N pieces of all 2B sentences end to end, L longest sentence, D width.
 """
 
+import copy
 from collections.abc import Iterator
 from itertools import islice
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from xalign.model.config import CrossAlignConfig
 from xalign.model.layers import Layer
 from xalign.model.packing import PairBatch
 
+INIT_STD = 0.02
+"""Spread of random weights, as in BERT."""
+
 
 class CrossAlign(nn.Module):
     """Encodes both sentences of a pair, first apart, then each in view of the other.
 
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
-    align, only layers up to the alignment layer are run; after `prune`, only they are kept.
+    align, only layers up to the alignment layer are run, and `pruned` keeps no others.
     """
 
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
@@ -43,7 +49,33 @@ class CrossAlign(nn.Module):
         src, tgt = batch.unpack(x).tensor_split(2)  # each (B, L, D)
         return src, tgt
 
-    def prune(self) -> "CrossAlign":
-        """Drop the layers above the alignment layer, which links do not depend on."""
-        self.layers = self.layers[: self.config.align_layer]
-        return self
+    def pruned(self) -> "CrossAlign":
+        """The same network without the layers above the alignment layer; weights are shared."""
+        lower = copy.copy(self)
+        lower._modules = {**self._modules, "layers": self.layers[: self.config.align_layer]}
+        return lower
+
+
+class TLMHead(nn.Module):
+    """Readies states for the prediction of masked pieces (eq. 11): dense, GELU, norm, as in BERT.
+
+    The decoder is tied by use: it is the piece embeddings, and a ``bias`` (V,) of its own.
+    """
+
+    def __init__(self, config: CrossAlignConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.width, config.width)
+        self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """States of masked pieces (K, D) to vectors (K, D) like the embeddings of those pieces."""
+        return self.norm(F.gelu(self.dense(x)))  # type: ignore[no-any-return]
+
+
+def init_randomly(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw all weights of the projections in ``module`` anew; biases become 0."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.normal_(part.weight, std=INIT_STD, generator=generator)
+            nn.init.zeros_(part.bias)

@@ -36,15 +36,16 @@ class PairBatch:
     rows: Tensor
     slots: Tensor
 
-    @property
-    def num_pairs(self) -> int:
-        """B."""
-        return len(self.rows) // 2
-
     def to(self, device: torch.device) -> "PairBatch":
         """The same batch on another device."""
         moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
         return PairBatch(*moved)
+
+    def word_pieces(self) -> Tensor:
+        """Which of the pieces end to end belong to a word: bool (N,)."""
+        is_word = (self.words >= 0).flatten()[self.slots]
+        is_word[int(self.mask.sum()) :] = False  # idle ones
+        return is_word
 
     def unpack(self, x: Tensor) -> Tensor:
         """Pieces end to end (N, D) laid out by sentence: (2B, L, D)."""

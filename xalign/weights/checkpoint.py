@@ -6,6 +6,7 @@ copy: the piece embeddings and the tokenizer, which come from the installed pack
 
 import dataclasses
 import json
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import safetensors
 import safetensors.torch
 
 from xalign.errors import ModelError
-from xalign.model.config import CrossAlignConfig, ExtractionRule
+from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import E5_SMALL, empty_model, load_e5_small, load_foreign
 from xalign.weights.packed import PackedEmbedding, find_packed_file, read_packed_file
@@ -27,6 +28,8 @@ from xalign.weights.tokenizer import (
 
 Value = TypeVar("Value")
 FORMAT_VERSION = 1
+EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
+"""What JSON may hold for a field of a type; a Literal checks itself."""
 KEYS = {"format_version", "backbone", "network", "extraction"}
 CARD = """\
 # An xalign model
@@ -44,22 +47,24 @@ class Checkpoint:
     rule: ExtractionRule
 
 
-def load(name: str | None = None, align_layer: int | None = None) -> Checkpoint:
+def load(
+    name: str | None = None, depth: Depth | None = None, seed: int | None = None
+) -> Checkpoint:
     """The model called ``name``: by default the embedded one; else a folder, or a hub name.
 
-    ``align_layer`` reads links off another layer than the model's own; only an encoder that was
-    never trained to align has a choice.
+    An encoder that was never trained to align can be given another ``depth``, with cross-attention
+    layers to be trained, which are random with a ``seed``, else start from its next layers.
 
     Errors: `ModelError` when nothing under that name can be loaded.
     """
     if name is None or name == E5_SMALL:
-        return Checkpoint(*load_e5_small(align_layer), ExtractionRule())
+        return Checkpoint(*load_e5_small(depth, seed), ExtractionRule())
     config = Path(name) / "config.json"
     if config.is_file() and "format_version" in read_json(config):
-        if align_layer is not None:
-            raise ModelError(f"{name}: a trained model has its layer in config.json; drop --layer")
+        if depth is not None:
+            raise ModelError(f"{name}: a trained model has its layers in config.json; drop --layer")
         return load_folder(Path(name))
-    return Checkpoint(*load_foreign(name, align_layer), ExtractionRule())
+    return Checkpoint(*load_foreign(name, depth, seed), ExtractionRule())
 
 
 def load_folder(folder: Path) -> Checkpoint:
@@ -132,7 +137,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def from_mapping(kind: type[Value], values: dict[str, Any], path: Path) -> Value:
-    """A dataclass of ``kind`` from JSON; an unknown or missing key is an error."""
+    """A dataclass of ``kind`` from JSON; unknown or missing keys and other types are errors."""
+    if not isinstance(values, dict):
+        raise ModelError(f"{path}: expected an object, found {values!r}")
+    for key, value in values.items():
+        expected = EXPECTED_TYPES.get(typing.get_type_hints(kind).get(key), object)
+        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+            raise ModelError(f"{path}: {key}: expected another type, found {value!r}")
     try:
         return kind(**values)
     except TypeError as error:

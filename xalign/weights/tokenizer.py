@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xalign.errors import ModelError
 from xalign.model.packing import PieceSentence
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ MAX_WORD_PIECES = 64
 """Longer words are aligned by their first pieces; no word of a language is so long."""
 MAX_WORD_CHARACTERS = 1024
 """No more of a word is ever cut into pieces."""
-CACHE_WORDS = 100_000
+CACHE_WORDS = 50_000
 """Words remembered at once; then the cache starts anew, so that memory does not grow."""
-WORD_START = "▁"
+WORD_START, MASK = "▁", "<mask>"
 
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model format
 
@@ -30,14 +31,15 @@ class Tokenizer:
     ``cut`` gives the pieces of each word alone. A word without any piece (of zero-width characters,
     say) becomes ``unk``, so that none is lost. The piece ``start`` says no more than that a word
     begins: before other pieces it belongs to no word, as it is no evidence for a link. A model
-    folder keeps the tokenizer as the ``content`` of a ``file``.
+    folder keeps the tokenizer as the ``content`` of a ``file``. Training hides pieces by ``mask``.
     """
 
     def __init__(
         self, cut: Callable[[list[str]], list[list[int]]], *, bos: int, eos: int, unk: int,
-        start: int | None, file: str, content: bytes,
+        start: int | None, mask: int | None, num_pieces: int, file: str, content: bytes,
     ) -> None:  # fmt: skip
-        self.bos, self.eos, self.unk, self.start = bos, eos, unk, start
+        self.num_pieces = num_pieces
+        self.bos, self.eos, self.unk, self.start, self.mask = bos, eos, unk, start, mask
         self.file, self.content = file, content
         self._cut = cut
         self._cache: dict[str, list[int]] = {}
@@ -54,12 +56,16 @@ class Tokenizer:
 
     def word_pieces(self, words: Sequence[str]) -> list[list[int]]:
         """Pieces of each of ``words``: at least one, at most `MAX_WORD_PIECES`."""
-        cache = self._cache
-        if len(cache) > CACHE_WORDS:
-            cache.clear()
+        if len(self._cache) > CACHE_WORDS:
+            self._cache = {}
+        cache = self._cache  # which another thread may replace, but never empties
+        words = [
+            word if len(word) <= MAX_WORD_CHARACTERS else word[:MAX_WORD_CHARACTERS]
+            for word in words
+        ]
         new = [word for word in dict.fromkeys(words) if word not in cache]
         if new:
-            cuts = self._cut([word[:MAX_WORD_CHARACTERS] for word in new])
+            cuts = self._cut([word.encode(errors="replace").decode() for word in new])
             cache.update(zip(new, map(self._usable, cuts), strict=True))
         return [cache[word] for word in words]
 
@@ -72,11 +78,16 @@ def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor()
-    processor.LoadFromSerializedProto(model)
+    try:
+        processor.LoadFromSerializedProto(model)
+    except RuntimeError as error:
+        raise ModelError(f"the tokenizer is no sentencepiece model: {error}") from error
+    mask: int | None = processor.piece_to_id(MASK)
+    mask = None if mask == processor.unk_id() else mask
     return Tokenizer(
         processor.encode, bos=processor.bos_id(), eos=processor.eos_id(),
-        unk=processor.unk_id(), start=processor.piece_to_id(WORD_START),
-        file="sentencepiece.model", content=model,
+        unk=processor.unk_id(), start=processor.piece_to_id(WORD_START), mask=mask,
+        num_pieces=processor.get_piece_size(), file="sentencepiece.model", content=model,
     )  # fmt: skip
 
 
@@ -85,16 +96,25 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     around = tokenizer.encode("").ids
-    known = [tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>")]
-    unk = next((number for number in known if number is not None), around[0])
+    if not around:
+        raise ModelError("the tokenizer puts no special pieces around a text, as BERT's does")
+    unk = first_known(tokenizer, "[UNK]", "<unk>")
+    unk = around[0] if unk is None else unk
 
     def cut(words: list[str]) -> list[list[int]]:
         return [found.ids for found in tokenizer.encode_batch(words, add_special_tokens=False)]
 
     return Tokenizer(
         cut, bos=around[0], eos=around[-1], unk=unk, start=tokenizer.token_to_id(WORD_START),
+        mask=first_known(tokenizer, "[MASK]", MASK), num_pieces=tokenizer.get_vocab_size(),
         file="tokenizer.json", content=tokenizer.to_str().encode(),
     )  # fmt: skip
+
+
+def first_known(tokenizer: "tokenizers.Tokenizer", *names: str) -> int | None:
+    """Id of the first of ``names`` that the tokenizer has."""
+    known = (tokenizer.token_to_id(name) for name in names)
+    return next((number for number in known if number is not None), None)
 
 
 def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
@@ -141,6 +161,14 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer that a model folder holds: ``tokenizer.json`` or ``sentencepiece.model``."""
     import tokenizers
 
-    if (folder / "tokenizer.json").exists():
-        return json_tokenizer(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
-    return sentencepiece_tokenizer((folder / "sentencepiece.model").read_bytes())
+    path = folder / "tokenizer.json"
+    try:
+        if not path.exists():
+            path = folder / "sentencepiece.model"
+            return sentencepiece_tokenizer(path.read_bytes())
+        content = path.read_text(encoding="utf-8")
+        return json_tokenizer(tokenizers.Tokenizer.from_str(content))
+    except ModelError:
+        raise
+    except Exception as error:  # tokenizers raises no narrower one
+        raise ModelError(f"{path}: cannot be read: {error}") from error
