@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import tiny_aligner
+from xalign.aligner import Aligner
 from xalign.errors import InputError
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh, read_alignments
@@ -54,6 +55,13 @@ def test_a_hundred_thousand_lines_in_and_out() -> None:
     assert counts.pairs == LINES
     assert 1000 < len(errors) < counts.empty < LINES / 2
     assert counts.windowed >= 100
+
+
+def test_the_embedded_model_takes_any_line_too(default_aligner: Aligner) -> None:
+    pairs = list(read_pairs(fuzzed_lines(3000, 1), "fuzz", lambda _: None))
+    pairs = [pair for pair in pairs if len(pair.src) < 300]
+    for pair, alignment in zip(pairs, default_aligner.align(pairs), strict=True):
+        assert all(i < len(pair.src) and j < len(pair.tgt) for i, j in alignment)
 
 
 @settings(max_examples=300)

@@ -118,6 +118,15 @@ def test_output_to_a_pipe_is_written_directly(tmp_path: Path) -> None:
     assert found == [b"0-0\n"]
 
 
+def test_output_to_a_name_of_an_open_file_is_appended_to_it(tmp_path: Path) -> None:
+    with (tmp_path / "all").open("ab") as file:
+        file.write(b"old\n")
+        file.flush()
+        with output(f"/dev/fd/{file.fileno()}") as out:
+            out.write(b"new\n")
+    assert (tmp_path / "all").read_bytes() == b"old\nnew\n"
+
+
 def test_output_through_a_link_replaces_the_file_behind_it(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")

@@ -59,6 +59,8 @@ def test_xl_wa_counts_from_0() -> None:
         ("0-0\n1:1", r"^test\.gold:2: expected a link such as 3-4 \(sure\) or 3p4 \(possible\), found '1:1'"),
         ("1 1 1 S\n1 x 1", r"^test\.gold:2: expected 'sentence i j \[S\|P\] \[confidence\]'.*found '1 x 1'"),
         ("0 1 1", r"^test\.gold:1: .*sentences numbered from 1, found '0 1 1'"),
+        ("1 1 1\n100000000 1 1", r"^test\.gold: expected sentences numbered from 1, found 100000000 among few"),
+        ("9999999999-1", r"^test\.gold:1: expected a link"),
         ("a\tb\t0-0\na\tb", r"^test\.gold:2: expected source TAB target TAB links, found 2 columns"),
         ("a\tb\t0-0\na\tb\t0+0", r"^test\.gold:2: expected a link"),
     ],

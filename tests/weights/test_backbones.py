@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import tokenizers
 import torch
 import transformers
@@ -11,6 +12,7 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from xalign.aligner import Aligner
 from xalign.errors import ModelError
+from xalign.model.config import Depth
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import load_foreign, separate
 
@@ -150,6 +152,46 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     transformers.GPT2Config(n_layer=1).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="expected model_type 'bert', found 'gpt2'"):
         load_foreign(str(tmp_path))
+
+
+def test_an_encoder_without_some_of_its_weights_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "bert")
+    path = tmp_path / "model.safetensors"
+    state = safetensors.torch.load_file(path)
+    kept = {name: value for name, value in state.items() if "layer.1." not in name}
+    safetensors.torch.save_file(kept, path, {"format": "pt"})
+    with pytest.raises(ModelError, match=r"its weights lack, or misshape, encoder\.layer\.1"):
+        load_foreign(str(tmp_path))
+    path.write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_foreign(str(tmp_path))
+
+
+def test_an_encoder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "bert")
+    for path in tmp_path.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(ModelError, match=r"tokenizer|cannot be loaded"):
+        load_foreign(str(tmp_path))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_cross_layers_start_from_the_next_layers_or_at_random(tmp_path: Path, kind: str) -> None:
+    save(tmp_path, kind)
+    depth = Depth(num_self_layers=1, num_cross_layers=2, align_layer=2)
+    whole, _ = load_foreign(str(tmp_path), separate(3))
+    copied, _ = load_foreign(str(tmp_path), depth)
+    first, same, other = (load_foreign(str(tmp_path), depth, seed)[0] for seed in (1, 1, 2))
+    assert [getattr(layer, "is_cross") for layer in copied.layers] == [False, True, True]  # noqa: B009
+    name = "layers.2.ffn_in.weight"
+    states = [network.state_dict()[name] for network in (whole, copied, first, same, other)]
+    equal = [[torch.equal(a, b) for b in states] for a in states]
+    assert equal[0] == [True, True, False, False, False]
+    assert equal[2] == [False, False, True, True, False]
+    assert 0.01 < float(states[2].std()) < 0.03
+    with pytest.raises(ModelError, match="expected a layer from 0 to 3, found 4"):
+        load_foreign(str(tmp_path), Depth(num_self_layers=2, num_cross_layers=2, align_layer=3))
 
 
 def test_a_folder_that_is_no_model_says_what_is_expected(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
+from tokenizers import models
 
 from tests.conftest import tiny_checkpoint
 from tests.weights.test_backbones import save
@@ -86,6 +88,10 @@ def folder(tmp_path: Path) -> Path:
         ),
         ({"extraction": {"method": "best"}}, "expected the extraction method"),
         ({"network": {"width": 32}}, "missing 7 required keyword-only arguments"),
+        ({"network": {"width": "32"}}, "width: expected another type, found '32'"),
+        ({"extraction": {"null_word": 1}}, "null_word: expected another type, found 1"),
+        ({"extraction": {"scale": None}}, "scale: expected another type, found None"),
+        ({"network": [1]}, r"expected an object, found \[1\]"),
         ({"backbone": "bert"}, "expected the backbone 'e5-small' or null"),
     ],
 )
@@ -112,6 +118,31 @@ def test_damaged_or_missing_weights_are_refused(folder: Path) -> None:
         load(str(folder))
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"model\.safetensors: cannot be read: No such file"):
+        load(str(folder))
+
+
+def test_impossible_sizes_are_refused(folder: Path) -> None:
+    network = json.loads((folder / "config.json").read_text())["network"]
+    for name in ("num_heads", "vocab_size"):
+        change(folder, network={**network, name: 0})
+        with pytest.raises(ModelError, match="expected sizes of at least 1"):
+            load(str(folder))
+
+
+def test_a_missing_or_damaged_tokenizer_is_refused(folder: Path) -> None:
+    (folder / "sentencepiece.model").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="no sentencepiece model"):
+        load(str(folder))
+    (folder / "sentencepiece.model").unlink()
+    with pytest.raises(ModelError, match=r"sentencepiece\.model: cannot be read"):
+        load(str(folder))
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"tokenizer\.json: cannot be read"):
+        load(str(folder))
+    tokenizers.Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(
+        str(folder / "tokenizer.json")
+    )
+    with pytest.raises(ModelError, match="puts no special pieces around a text"):
         load(str(folder))
 
 

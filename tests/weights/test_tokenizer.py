@@ -39,6 +39,9 @@ def test_a_repeated_word_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_cache_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CACHE_WORDS", 10)
     tokenizer = tiny_tokenizer()
+    long = "a" * 1_000_000
+    tokenizer.word_pieces([long])
+    assert max(map(len, tokenizer._cache)) == module.MAX_WORD_CHARACTERS
     for number in range(100):
         assert tokenizer.word_pieces([f"{number}"]) == [
             [5 + ord(digit) % 90 for digit in str(number)]
