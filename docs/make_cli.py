@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "cli.md"
-COMMANDS = ([], ["align"], ["score"])
+COMMANDS = ([], ["align"], ["score"], ["train"], ["finetune"])
 HEAD = """\
 # The command line
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
+import torch
 from typer.testing import CliRunner, Result
 
 import xalign
 from tests.conftest import EXAMPLES, tiny_aligner
+from tests.weights.test_backbones import save
 from xalign.aligner import Aligner, Counts
 from xalign.cli import app
 from xalign.console import BadLines, Meter, shown
@@ -370,3 +373,149 @@ def test_the_package_offers_its_names_and_no_others() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Alinger'"):
         _ = xalign.Alinger
     assert os.environ.get("XALIGN_DEBUG", "") == ""
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> str:
+    """An encoder of random weights over single letters."""
+    save(tmp_path / "encoder", "xlm-roberta")
+    return str(tmp_path / "encoder")
+
+
+STAGE = [
+    "--steps",
+    "4",
+    "--every",
+    "2",
+    "--batch-pieces",
+    "300",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+]
+
+
+def test_both_stages_from_text_to_links(
+    encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    corpus, dev = EXAMPLES / "de-en.txt", tmp_path / "dev.txt"
+    dev.write_text("ab c ||| ab c\n")
+    dev.with_suffix(".talp").write_text("0-0 1-1\n")
+    layers = [
+        "--self-layers",
+        "2",
+        "--cross-layers",
+        "1",
+        "--align-layer",
+        "3",
+        "--negatives",
+        "10",
+    ]
+    done = run(
+        "train",
+        "-m",
+        encoder,
+        "-i",
+        corpus,
+        "-i",
+        dev,
+        "-o",
+        tmp_path / "first",
+        "--dev",
+        dev,
+        *layers,
+        *STAGE,
+    )
+    assert (done.exit_code, done.stdout) == (0, "")
+    lines = done.stderr.splitlines()
+    assert [line[:17] for line in lines] == ["xalign: step 2/4 ", "xalign: step 4/4 "]
+    assert "(dev " in lines[0]
+    assert " pieces/s  0:0" in lines[1]
+    done = run(
+        "finetune",
+        "-m",
+        tmp_path / "first",
+        "-i",
+        corpus,
+        "--weight",
+        "1",
+        "-o",
+        tmp_path / "second",
+        "--max-pieces",
+        "30",
+        *STAGE,
+    )
+    assert done.exit_code == 0
+    assert "AER" not in done.stderr
+    config = json.loads((tmp_path / "second" / "config.json").read_text())
+    assert config["extraction"]["scale"] == 0.05
+    aligned = run("align", "-m", tmp_path / "second", "-i", corpus, "--device", "cpu")
+    assert len(aligned.stdout.splitlines()) == 100
+
+
+def test_weights_must_fit_the_corpora(encoder: str, tmp_path: Path) -> None:
+    for weights in (["--weight", "1", "--weight", "2"], ["--weight", "-1"]):
+        done = run(
+            "finetune",
+            "-m",
+            encoder,
+            "-i",
+            EXAMPLES / "de-en.txt",
+            "-o",
+            tmp_path / "run",
+            *weights,
+        )
+        assert done.exit_code == 2
+        assert "give a positive --weight for each -i" in done.stderr
+
+
+def test_two_processes_train_like_one(encoder: str, tmp_path: Path) -> None:
+    layers = [
+        "--self-layers",
+        "2",
+        "--cross-layers",
+        "1",
+        "--align-layer",
+        "3",
+        "--negatives",
+        "10",
+    ]
+    stage = [
+        *layers,
+        "--steps",
+        "2",
+        "--every",
+        "2",
+        "--batch-pieces",
+        "9000",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
+    options = ["train", "-m", encoder, "-i", str(EXAMPLES / "de-en.txt"), *stage]
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
+    for command, name in (([sys.executable], "one"), (launcher, "two")):
+        whole = [*command, "-m", "xalign", *options, "-o", str(tmp_path / name)]
+        done = subprocess.run(whole, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    one, two = (
+        safetensors.torch.load_file(tmp_path / name / "model.safetensors")
+        for name in ("one", "two")
+    )
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights)

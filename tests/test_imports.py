@@ -11,7 +11,7 @@ from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
     "errors", "alignment", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
-    "", "training", "report", "console", "cli", "__main__",
+    "", "training", "report", "console", "cli_training", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""
 

@@ -12,6 +12,7 @@ import typer
 
 import xalign
 from xalign.alignment import SentencePair
+from xalign.cli_training import finetune, train
 from xalign.console import BadLines, Meter, say, shown
 from xalign.errors import XalignError
 from xalign.io.files import Source, output
@@ -218,3 +219,7 @@ def score(
         print(json.dumps({"signature": signature, "outputs": scores}, indent=2))
     else:
         print(report.as_text(scores, signature))
+
+
+app.command()(guarded(train))
+app.command()(guarded(finetune))

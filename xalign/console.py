@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from xalign.errors import InputError
 
@@ -92,6 +92,33 @@ class Meter:
             f"{counts.pairs} pairs, {counts.empty - bad} empty, {bad} bad, "
             f"{counts.windowed} windowed, {self.rate:.0f} pairs/s on {self.device}"
         )
+
+
+@dataclass(slots=True)
+class TrainingTalk:
+    """Tells how training goes, whenever it was validated; called with a record after every step."""
+
+    steps: int
+    started: float = field(default_factory=time.perf_counter)
+    first: int | None = None
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        step = record["step"]
+        self.first = step - 1 if self.first is None else self.first
+        if "mean_aer" not in record:
+            return
+        left = (time.perf_counter() - self.started) / (step - self.first) * (self.steps - step)
+        mean = record["mean_aer"]
+        rates = "" if mean is None else f"  AER {100 * mean:.2f} ({as_percent(record['aer'])})"
+        say(
+            f"step {step}/{self.steps}  loss {record['loss']:.4f}{rates}  "
+            f"{record['pieces_per_second']:,.0f} pieces/s  {left // 60:.0f}:{left % 60:02.0f} left"
+        )
+
+
+def as_percent(rates: dict[str, float]) -> str:
+    """Error rates by name."""
+    return ", ".join(f"{name} {100 * rate:.1f}" for name, rate in rates.items())
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def roberta_tokenizer() -> tokenizers.Tokenizer:
         ("<unk>", 0.0),
         ("▁", -1.0),
         *((c, -2.0) for c in LETTERS),
+        ("<mask>", 0.0),
     ]
     found = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3))
     found.pre_tokenizer = pre_tokenizers.Metaspace()

@@ -1,0 +1,163 @@
+"""Steps: against plain gradients, over threads and processes, resumed, and refused."""
+
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from tests.model.test_cross_align import sentence
+from xalign.training.loop import (
+    Progress,
+    Schedule,
+    Trainer,
+    TrainingError,
+    cut_into_shards,
+    position,
+    train,
+)
+from xalign.training.objectives import Objective, Pairs
+
+PAIRS = [(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(1, 31)]
+
+
+def model() -> nn.Linear:
+    """Four weights."""
+    torch.manual_seed(0)
+    return nn.Linear(2, 2, bias=False)
+
+
+def objective(linear: nn.Linear) -> Objective:
+    """A loss that depends on the pairs only; summed over pairs."""
+
+    def loss(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x = torch.tensor([[len(src) / 9, 1.0] for src, _ in pairs])
+        return (linear(x) ** 2).sum(), torch.tensor(float(len(pairs)))
+
+    return loss
+
+
+def trainer(linear: nn.Linear, **changes: float) -> Trainer:
+    """A trainer of five steps."""
+    schedule = Schedule(**{"steps": 5, "shard_pieces": 100, "threads": 2, **changes})  # type: ignore[arg-type]
+    return Trainer([(dict(linear.named_parameters()), 0.1)], schedule)
+
+
+def run(linear: nn.Linear, **changes: float) -> list[Progress]:
+    """Five steps over `PAIRS`; gives what each told."""
+    told: list[Progress] = []
+    train(trainer(linear, **changes), objective(linear), iter([PAIRS] * 9), told.append)
+    return told
+
+
+def test_shards_hold_a_batch_in_order() -> None:
+    shards = cut_into_shards(PAIRS, 200)
+    assert [pair for shard in shards for pair in shard] == PAIRS
+    sizes = [sum(len(src) + len(tgt) for src, tgt in shard) for shard in shards]
+    assert len(sizes) > 4
+    assert max(sizes) < 300
+    assert cut_into_shards(PAIRS[:1], 10) == [PAIRS[:1]]
+
+
+def test_steps_are_those_of_a_plain_loop() -> None:
+    ours, plain = model(), model()
+    told = run(ours, clip=0.5)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=0.1, weight_decay=0)
+    for step in range(5):
+        loss, count = objective(plain)(PAIRS, torch.Generator())
+        (loss / count).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        optimizer.param_groups[0]["lr"] = 0.1 * (5 - step) / 5
+        optimizer.step()
+        optimizer.zero_grad()
+        assert told[step].loss == pytest.approx(float((loss / count).detach()), rel=1e-5)
+    torch.testing.assert_close(ours.weight, plain.weight)
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    factors = [Schedule(steps=10, warmup=4).factor(step) for step in range(10)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+@pytest.mark.parametrize("changes", [{"threads": 1}, {"shard_pieces": 10}, {"shard_pieces": 10**6}])
+def test_threads_and_shards_come_to_the_same_weights(changes: dict[str, float]) -> None:
+    ours, other = model(), model()
+    run(ours)
+    run(other, **changes)
+    torch.testing.assert_close(ours.weight, other.weight)
+
+
+def test_a_resumed_run_ends_with_the_same_bits() -> None:
+    whole, first, second = model(), model(), model()
+    run(whole)
+    halfway = trainer(first)
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(2):
+            halfway.take_step(objective(first), PAIRS, executor)
+        state = {name: value.clone() for name, value in halfway.state().items()}
+        halfway.take_step(objective(first), PAIRS, executor)  # lost with the process
+    resumed = trainer(second)
+    resumed.restore(state)
+    assert resumed.step == 2
+    train(resumed, objective(second), iter([PAIRS] * 3), lambda _: None)
+    assert torch.equal(whole.weight, second.weight)
+
+
+def test_a_loss_that_is_no_number_stops_before_a_weight_moves() -> None:
+    linear = model()
+    before = linear.weight.detach().clone()
+
+    def broken(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return linear.weight.sum() * float("nan"), torch.tensor(1.0)
+
+    with pytest.raises(TrainingError, match="step 1: the loss is nan"):
+        train(trainer(linear), broken, iter([PAIRS]), lambda _: None)
+    assert torch.equal(linear.weight, before)
+
+
+def test_random_draws_come_from_the_seed_the_step_and_the_shard() -> None:
+    draws: list[list[float]] = []
+
+    def noting(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        draws[-1].append(float(torch.rand((), generator=generator)))
+        return objective(linear)(pairs, generator)
+
+    for seed in (1, 1, 2):
+        linear = model()
+        draws.append([])
+        train(trainer(linear, seed=seed, threads=1), noting, iter([PAIRS] * 5), lambda _: None)
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == len(draws[0]) > 5
+
+
+def run_as(rank: int, world: int, folder: str) -> None:
+    """Train in one of several processes, and write down the weights."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
+    linear = model()
+    run(linear, threads=1)
+    assert position() == (rank, world)
+    torch.save(linear.weight.detach(), Path(folder) / str(rank))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_two_processes_come_to_the_weights_of_one(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=run_as, args=(rank, 2, str(tmp_path))) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    alone = model()
+    run(alone, threads=1)
+    first, second = (torch.load(tmp_path / str(rank)) for rank in range(2))
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, alone.weight.detach())

@@ -1,0 +1,209 @@
+"""Corpora as memory-mapped arrays of pieces, and an endless, repeatable stream of batches.
+
+A corpus is cut into pieces once and kept under a key made of its content and its tokenizer, so that
+a changed file is never mistaken for the old one. Reading maps the arrays: memory does not grow with
+the corpus.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xalign.errors import InputError
+from xalign.io.files import Source
+from xalign.io.pairs import read_pairs
+from xalign.model.packing import PieceSentence
+from xalign.weights.tokenizer import Tokenizer
+
+PiecePair = tuple[PieceSentence, PieceSentence]
+
+LAYOUT_VERSION = 1
+NO_WORD = 65_535
+WINDOW = 4096
+"""Pairs drawn together, so that those of a batch can be of like length."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Pairs of a file as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
+
+    ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
+    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``vocabulary`` has every piece that
+    occurs, sorted. ``skipped`` counts lines that were left out: bad, empty, or over the limit.
+    """
+
+    path: str
+    sha256: str
+    ids: NDArray[np.uint32]
+    words: NDArray[np.uint16]
+    offsets: NDArray[np.uint64]
+    vocabulary: NDArray[np.int64]
+    skipped: int
+
+    def __len__(self) -> int:
+        return (len(self.offsets) - 1) // 2
+
+    def lengths(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pieces of both sides of each of ``pairs``, special ones included: (pairs, 2)."""
+        first = 2 * pairs
+        a, b, c = (self.offsets[first + k].astype(np.int64) for k in range(3))
+        return np.stack([b - a, c - b], 1) + 2
+
+    def pair(self, number: int, tokenizer: Tokenizer) -> PiecePair:
+        """Pieces of a pair, between the special ones."""
+        return self._sentence(2 * number, tokenizer), self._sentence(2 * number + 1, tokenizer)
+
+    def _sentence(self, number: int, tokenizer: Tokenizer) -> PieceSentence:
+        inner = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
+        words = self.words[inner].astype(np.int64)
+        words[words == NO_WORD] = -1
+        return PieceSentence(
+            [tokenizer.bos, *self.ids[inner].tolist(), tokenizer.eos], [-1, *words.tolist(), -1]
+        )
+
+
+def open_corpus(path: str, tokenizer: Tokenizer, cache: Path, max_pieces: int) -> Corpus:
+    """The corpus at ``path``, cut into pieces now or at an earlier call, kept in ``cache``.
+
+    Sides of more than ``max_pieces`` pieces, empty sides and bad lines are left out and counted.
+
+    Errors: `InputError` when no pair is left.
+    """
+    content, cutter = file_digest(path), hashlib.sha256(tokenizer.content).hexdigest()
+    key = f"{LAYOUT_VERSION} {content} {cutter} {max_pieces}"
+    folder = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
+    if not folder.exists():
+        write_corpus(path, tokenizer, folder, max_pieces)
+    skipped = json.loads((folder / "meta.json").read_text())["skipped"]
+    offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+    if len(offsets) == 1:
+        raise InputError(path, 0, f"expected pairs to train on, found none in {skipped} lines")
+    return Corpus(
+        path, content,
+        ids=np.memmap(folder / "ids", dtype=np.uint32, mode="r"),
+        words=np.memmap(folder / "words", dtype=np.uint16, mode="r"),
+        offsets=offsets, vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
+    )  # fmt: skip
+
+
+def file_digest(path: str) -> str:
+    """SHA-256 of a file's bytes."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
+
+
+def write_corpus(path: str, tokenizer: Tokenizer, folder: Path, max_pieces: int) -> None:
+    """Cut the pairs at ``path`` into pieces, into ``folder``, which appears only when whole."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    bad: list[InputError] = []
+    skipped, offsets = 0, [0]
+    seen: set[int] = set()
+    try:
+        with (part / "ids").open("wb") as ids_file, (part / "words").open("wb") as words_file:
+            for pair in read_pairs(Source(path), path, bad.append):
+                sides = [tokenizer.encode(pair.src), tokenizer.encode(pair.tgt)]
+                if pair.is_empty or max(map(len, sides)) > max_pieces:
+                    skipped += 1
+                    continue
+                for side in sides:
+                    words = np.array(side.words[1:-1])
+                    np.array(side.ids[1:-1], dtype=np.uint32).tofile(ids_file)
+                    np.where(words < 0, NO_WORD, words).astype(np.uint16).tofile(words_file)
+                    offsets.append(offsets[-1] + len(words))
+                    seen.update(side.ids[1:-1])
+        np.save(part / "offsets.npy", np.array(offsets, dtype=np.uint64))
+        np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
+        (part / "meta.json").write_text(json.dumps({"path": path, "skipped": skipped}))
+        try:
+            part.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    if skipped:
+        reason = f"; the first that cannot be read: {bad[0]}" if bad else ""
+        logger.warning("%s: %d lines are left out%s", path, skipped, reason)
+
+
+class Sampler:
+    """Batches of pairs from several corpora, endless, and the same for the same ``seed``.
+
+    Every corpus is gone through in an order of its own, again and again; ``weights`` are the shares
+    of the corpora in the pairs drawn. A batch has pairs of like length, of at most ``budget``
+    pieces in all.
+    """
+
+    def __init__(
+        self, corpora: Sequence[Corpus], weights: Sequence[float], *, budget: int, seed: int
+    ) -> None:
+        self.corpora, self.budget, self.seed = corpora, budget, seed
+        self.weights = np.array(weights) / sum(weights)
+
+    def batches(self, start: int = 0) -> Iterator[list[tuple[int, int]]]:
+        """Batches from number ``start`` on: for each pair, its corpus and its number there."""
+        drawn, number = np.zeros(len(self.corpora), dtype=np.int64), 0
+        for window in itertools.count():
+            random = np.random.default_rng([self.seed, window])
+            owners = random.choice(len(self.corpora), WINDOW, p=self.weights)
+            numbers = self._next_pairs(owners, drawn)
+            batches = self._cut(owners, numbers)
+            for place in random.permutation(len(batches)):
+                if number >= start:
+                    yield [(int(owners[k]), int(numbers[k])) for k in batches[place]]
+                number += 1
+
+    def _next_pairs(self, owners: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The next pair of each corpus in ``owners``, in its order; ``drawn`` moves on."""
+        numbers = np.empty(len(owners), dtype=np.int64)
+        for place, corpus in enumerate(self.corpora):
+            mine = owners == place
+            turns = drawn[place] + np.arange(mine.sum())
+            stride, offset = scattered_order(len(corpus), self.seed, place)
+            numbers[mine] = (turns % len(corpus) * stride + offset) % len(corpus)
+            drawn[place] += mine.sum()
+        return numbers
+
+    def _cut(self, owners: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[list[int]]:
+        """Places of a window, in batches of like length."""
+        lengths = np.empty((len(owners), 2), dtype=np.int64)
+        for place, corpus in enumerate(self.corpora):
+            lengths[owners == place] = corpus.lengths(numbers[owners == place])
+        order = np.lexsort((lengths.min(1), lengths.max(1)))
+        ends = np.cumsum(lengths.sum(1)[order])
+        batches: list[list[int]] = []
+        room = 0
+        for place, end in zip(order.tolist(), ends.tolist(), strict=True):
+            if end > room:
+                batches.append([])
+                room = end - int(lengths[place].sum()) + self.budget
+            batches[-1].append(place)
+        return batches
+
+
+def scattered_order(size: int, seed: int, place: int) -> tuple[int, int]:
+    """Stride and offset by which ``(k * stride + offset) % size`` visits every pair once.
+
+    A permutation that takes no memory, however large the corpus.
+    """
+    random = np.random.default_rng([seed, place, size])
+    stride = int(random.integers(1, max(2, size)))
+    while math.gcd(stride, size) != 1:
+        stride += 1
+    return stride, int(random.integers(size))

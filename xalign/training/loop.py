@@ -1,0 +1,193 @@
+"""One plain loop for both stages: the objective is a function, the rest is the same.
+
+A step takes one batch, cuts it into shards, and adds up the gradients of all shards: shards of one
+step run in threads, one after the other, or on other machines, and come to the same sum.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from xalign.errors import XalignError
+from xalign.training.objectives import Objective, Pairs
+
+
+class TrainingError(XalignError):
+    """Training cannot go on; the last checkpoint is whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How weights move: ``steps`` in all, the learning rate up for ``warmup``, then down to 0.
+
+    Gradients are clipped to a norm of ``clip``. ``shard_pieces`` is how many pieces a thread or a
+    device takes at once. Every random draw comes from ``seed``.
+    """
+
+    steps: int
+    warmup: int = 0
+    clip: float = 1.0
+    weight_decay: float = 0.0
+    shard_pieces: int = 2048
+    threads: int = 1
+    seed: int = 1
+
+    def factor(self, step: int) -> float:
+        """Share of the full learning rate at ``step``, counted from 0."""
+        rising = (step + 1) / (self.warmup + 1)
+        falling = (self.steps - step) / max(1, self.steps - self.warmup)
+        return min(1.0, rising, falling)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step tells: its number from 1, loss per piece, pieces so far, and seconds so far."""
+
+    step: int
+    loss: float
+    pieces: int
+    seconds: float
+
+
+def cut_into_shards(pairs: Pairs, pieces: int) -> list[Pairs]:
+    """Consecutive parts of a batch, of about ``pieces`` pieces each."""
+    sizes = np.cumsum([len(src) + len(tgt) for src, tgt in pairs])
+    count = max(1, round(int(sizes[-1]) / pieces))
+    ends = np.searchsorted(sizes, sizes[-1] * np.arange(1, count + 1) / count) + 1
+    bounds = [0, *np.minimum(ends, len(pairs)).tolist()]
+    return [pairs[a:b] for a, b in itertools.pairwise(bounds) if a < b]
+
+
+class Trainer:
+    """Parameters, their optimiser, and the step number: all that changes from step to step.
+
+    ``groups`` are named parameters with a learning rate each; all others stay as they are.
+    """
+
+    def __init__(
+        self, groups: Sequence[tuple[dict[str, nn.Parameter], float]], schedule: Schedule
+    ) -> None:
+        self.schedule, self.step = schedule, 0
+        self.parameters = {name: value for group, _ in groups for name, value in group.items()}
+        self.optimizer = torch.optim.AdamW(
+            [{"params": list(group.values()), "lr": rate, "top": rate} for group, rate in groups],
+            weight_decay=schedule.weight_decay, foreach=True,
+        )  # fmt: skip
+
+    def take_step(self, objective: Objective, batch: Pairs, executor: ThreadPoolExecutor) -> float:
+        """Move the parameters by the gradient of one batch; gives the loss per piece before.
+
+        Errors: `TrainingError` when the loss or the gradient is not a number.
+        """
+        shards = cut_into_shards(batch, self.schedule.shard_pieces)
+        rank, world = position()
+        work = [(k, shards[k]) for k in range(rank, len(shards), world)]
+        gradients = [torch.zeros_like(value) for value in self.parameters.values()]
+        sums = torch.zeros(2, dtype=torch.float64)
+        for found, loss, pieces in executor.map(lambda item: self._shard(objective, *item), work):
+            for total, gradient in zip(gradients, found, strict=True):
+                if gradient is not None:
+                    total += gradient
+            sums += torch.tensor([loss, pieces], dtype=torch.float64)
+        add_over_processes([*gradients, sums])
+        loss = float(sums[0] / sums[1].clamp(min=1))
+        for value, total in zip(self.parameters.values(), gradients, strict=True):
+            value.grad = total / sums[1].clamp(min=1).to(total.dtype)
+        norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.schedule.clip)
+        if not (np.isfinite(loss) and bool(norm.isfinite())):
+            raise TrainingError(
+                f"step {self.step + 1}: the loss is {loss}, the gradient norm {float(norm)}; "
+                "lower the learning rate, or go on from the last checkpoint with another --seed"
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["top"] * self.schedule.factor(self.step)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return loss
+
+    def _shard(
+        self, objective: Objective, number: int, pairs: Pairs
+    ) -> tuple[tuple[Tensor | None, ...], float, float]:
+        """Gradients of one shard's loss, the loss, and its number of pieces."""
+        seed = np.random.SeedSequence([self.schedule.seed, self.step, number]).generate_state(1)
+        loss, pieces = objective(pairs, torch.Generator().manual_seed(int(seed[0])))
+        values = list(self.parameters.values())
+        found = torch.autograd.grad(loss, values, allow_unused=True)
+        return found, float(loss.detach()), float(pieces)
+
+    def state(self) -> dict[str, Tensor]:
+        """Parameters and what the optimiser remembers of them, by name, and the step number."""
+        state = {f"value.{name}": value.detach() for name, value in self.parameters.items()}
+        for name, value in self.parameters.items():
+            for key, kept in self.optimizer.state[value].items():
+                state[f"{key}.{name}"] = kept
+        return state | {"number_of_steps": torch.tensor(self.step)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to where `state` was taken: from there, the same steps give the same weights."""
+        self.step = int(state["number_of_steps"])
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(state[f"value.{name}"])
+                if self.step:
+                    kept = ("step", "exp_avg", "exp_avg_sq")
+                    self.optimizer.state[value] = {k: state[f"{k}.{name}"].clone() for k in kept}
+
+
+def join_processes(device: torch.device) -> torch.device:
+    """Under torchrun, join the other processes; gives this one's device."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def position() -> tuple[int, int]:
+    """Rank of this process, and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def wait_for_all() -> None:
+    """Return when every process has come here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def add_over_processes(tensors: Sequence[Tensor]) -> None:
+    """Replace every tensor by its sum over all processes, in one exchange for each type."""
+    if not dist.is_initialized():
+        return
+    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # in every process's order
+        mine = [tensor for tensor in tensors if tensor.dtype == kind]
+        flat = torch.cat([tensor.flatten() for tensor in mine])
+        dist.all_reduce(flat)
+        for tensor, part in zip(mine, torch.split(flat, [t.numel() for t in mine]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def train(
+    trainer: Trainer,
+    objective: Objective,
+    batches: Iterator[Pairs],
+    done: Callable[[Progress], None],
+) -> None:
+    """Take steps up to the schedule's end, and tell ``done`` after each."""
+    started, pieces = time.perf_counter(), 0
+    threads = trainer.schedule.threads
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:
+        while trainer.step < trainer.schedule.steps:
+            batch = next(batches)
+            loss = trainer.take_step(objective, batch, executor)
+            pieces += sum(len(src) + len(tgt) for src, tgt in batch)
+            done(Progress(trainer.step, loss, pieces, time.perf_counter() - started))
