@@ -156,7 +156,11 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "xalign", "align", "-o", str(tmp_path / "out")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    # coverage holds a lock that an interrupt may leave locked: this process goes without it
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
         assert process.stdin is not None
         process.stdin.write(b"das Haus ||| the house\n" * 1000)
         process.stdin.flush()
