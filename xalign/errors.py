@@ -5,6 +5,7 @@ The tree::
     XalignError          anything the user can mend; the command line prints it and exits with 1
     ├── InputError       text that cannot be read as what it should be: names file and line
     ├── ModelError       a model folder, encoder or weight file that cannot be loaded
+    ├── TrainingError    training that cannot go on; the last checkpoint is whole
     └── DeviceError      a device that this machine does not have
 
 Every message says where, what was expected, what was found and, when known, what to do.
@@ -33,3 +34,7 @@ class ModelError(XalignError):
 
 class DeviceError(XalignError):
     """The device asked for is not on this machine."""
+
+
+class TrainingError(XalignError):
+    """Training cannot go on; the last checkpoint is whole."""

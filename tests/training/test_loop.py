@@ -11,11 +11,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from tests.model.test_cross_align import sentence
+from xalign.errors import TrainingError
 from xalign.training.loop import (
     Progress,
     Schedule,
     Trainer,
-    TrainingError,
     cut_into_shards,
     position,
     train,

@@ -16,12 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from xalign.errors import XalignError
+from xalign.errors import TrainingError
 from xalign.training.objectives import Objective, Pairs
-
-
-class TrainingError(XalignError):
-    """Training cannot go on; the last checkpoint is whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
