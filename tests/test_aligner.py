@@ -18,7 +18,7 @@ from xalign.io.pairs import read_pairs
 from xalign.metrics import score
 from xalign.model.config import ExtractionRule
 
-THRESHOLD = ExtractionRule(method="threshold", threshold=0.05, scale=0.2, null_word=True)
+THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
 RULES = [ExtractionRule(), THRESHOLD]
 
 
@@ -122,7 +122,7 @@ def test_a_pair_is_given_as_text_or_as_words(default_aligner: Aligner) -> None:
 
 def test_a_threshold_replaces_the_rule_of_the_model() -> None:
     strict = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.9)
-    assert strict.rule == ExtractionRule(method="threshold", threshold=0.9)
+    assert strict.rule == ExtractionRule(method="pieces", threshold=0.9)
     loose = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.0001)
     pair = examples()[13]
     assert strict.align_pair(pair.src, pair.tgt).links < loose.align_pair(pair.src, pair.tgt).links

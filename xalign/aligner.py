@@ -11,7 +11,7 @@ import torch
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.batching import map_in_order, plan
 from xalign.devices import choose_device, usable_cores
-from xalign.model.extraction import batch_similarity, piece_links, probabilities, word_links
+from xalign.model.extraction import batch_similarity, linked_words, probabilities
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
@@ -64,7 +64,7 @@ class Aligner:
     ) -> "Aligner":  # fmt: skip
         """Aligner of a model: the embedded one, or a folder or hub name.
 
-        ``threshold`` replaces the model's rule by eq. 10 with this threshold. ``layer`` reads links
+        ``threshold`` replaces that of the rule (an argmax becomes eq. 10). ``layer`` reads links
         off another layer of an encoder that was never trained to align. ``device`` is ``auto``,
         ``cpu``, ``cuda`` or ``cuda:N``. ``threads`` (CPU) is by default the number of usable cores.
         ``batch_pieces`` is how many pieces are aligned at once, in each thread.
@@ -74,8 +74,9 @@ class Aligner:
         chosen = choose_device(device)
         checkpoint = load(model, None if layer is None else separate(layer))
         if threshold is not None:
-            rule = replace(checkpoint.rule, method="threshold", threshold=threshold)
-            checkpoint = replace(checkpoint, rule=rule)
+            rule = checkpoint.rule
+            method = "pieces" if rule.method == "argmax" else rule.method
+            checkpoint = replace(checkpoint, rule=replace(rule, method=method, threshold=threshold))
         is_gpu = chosen.type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
         return cls(
@@ -136,7 +137,7 @@ class Aligner:
         """Alignments of pairs that fit the encoder, in one pass and one copy back."""
         batch = pack_pairs(pairs).to(self.device)
         scores = batch_similarity(self.network(batch), batch, self.rule)
-        rows = word_links(piece_links(scores, self.rule), batch.words).cpu().numpy()
+        rows = linked_words(scores, batch.words, self.rule).nonzero().cpu().numpy()
         ends = np.searchsorted(rows[:, 0], np.arange(len(pairs) + 1))
         links = list(map(tuple, rows[:, 1:].tolist()))
         return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
@@ -151,9 +152,8 @@ class Aligner:
         evidence: list[Evidence] = []
         for places in plan([sum(map(len, window)) for window in windows], self.batch_pieces):
             evidence += self._evidence([windows[k] for k in places], [spans[k] for k in places])
-        src, tgt = merge(evidence, src_cuts, tgt_cuts, self.rule)
         src_words, tgt_words = (np.array(side.words[1:-1]) for side in pair)
-        links = zip(src_words[src].tolist(), tgt_words[tgt].tolist(), strict=True)
+        links = merge(evidence, src_cuts, tgt_cuts, src_words, tgt_words, self.rule)
         return Alignment(frozenset(links))
 
     def _window(self, side: PieceSentence, span: tuple[int, int]) -> PieceSentence:

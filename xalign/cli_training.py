@@ -1,15 +1,41 @@
 """The commands that train: options, one call."""
 
+import dataclasses
 import os
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xalign.console import TrainingTalk
+from xalign.console import training_talk
 
 if TYPE_CHECKING:
-    from xalign.training.stages import Machine
+    from xalign.training.stages import Machine, Settings
+
+
+class InitCross(StrEnum):
+    """How cross-attention layers start."""
+
+    copy = "copy"
+    random = "random"
+
+
+class LossForm(StrEnum):
+    """What a piece is to give to the words that its own is linked to."""
+
+    words = "words"
+    pieces = "pieces"
+    paper = "paper"
+
+
+class Precision(StrEnum):
+    """In what matrix products are computed."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
 
 Corpora = Annotated[
     list[str],
@@ -19,114 +45,190 @@ Output = Annotated[str, typer.Option("-o", "--output", help="Folder of the run a
 Weights = Annotated[
     list[float] | None, typer.Option("--weight", help="Share of each -i, in turn; else by size.")
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Batches to learn from.")]
+Temperature = Annotated[
+    float, typer.Option(min=0.1, help="Without --weight: shares go by size to the power of 1/T.")
+]
+Steps = Annotated[int, typer.Option(min=0, help="Batches to learn from.")]
 BatchPieces = Annotated[int, typer.Option(min=1, help="Pieces in a batch, over all devices.")]
 Rate = Annotated[float, typer.Option("--lr", help="Learning rate of the cross-attention layers.")]
-SelfRate = Annotated[float, typer.Option("--self-lr", help="That of the self-attention layers.")]
+SelfRate = Annotated[float, typer.Option("--self-lr", help="That of all below.")]
 TuneSelf = Annotated[int, typer.Option(min=0, help="So many top self-attention layers learn.")]
+TuneEmbeddings = Annotated[
+    bool, typer.Option("--tune-embeddings", help="Embeddings learn too (pieces: if not packed).")
+]
 Warmup = Annotated[int, typer.Option(min=0, help="Steps in which the learning rate rises.")]
 MaxPieces = Annotated[int, typer.Option(min=3, help="Leave out pairs with a longer side.")]
+DropCase = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of sentences that lose their case.")
+]
+DropDiacritics = Annotated[
+    float, typer.Option(min=0, max=1, help="Share that lose their diacritics.")
+]
+DropFinal = Annotated[
+    float, typer.Option(min=0, max=1, help="Share that lose their final punctuation.")
+]
 Dev = Annotated[
     list[str] | None,
     typer.Option(help="Pairs to validate on, with gold beside them: dev.txt and dev.talp."),
 ]
 Every = Annotated[int, typer.Option(min=1, help="Validate and save every so many steps.")]
+Patience = Annotated[
+    int, typer.Option(min=0, help="Stop after so many validations without a better AER; 0: never.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Of every random draw.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 on a GPU that has it.")]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Save memory: compute layers again for gradients.")
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads; by default one for each core.")
 ]
 
 
 def train(
-    input: Corpora, output: Output, weight: Weights = None,
+    input: Corpora, output: Output, weight: Weights = None, temperature: Temperature = 1.0,
     model: Annotated[
         str | None, typer.Option("-m", "--model", help="Encoder; else the embedded one.")
     ] = None,
-    self_layers: Annotated[int, typer.Option(min=0, help="m: layers of the encoder to keep.")] = 6,
-    cross_layers: Annotated[int, typer.Option(min=0, help="n: cross-attention layers.")] = 2,
-    align_layer: Annotated[int, typer.Option(min=0, help="c: layer to read links off.")] = 7,
-    copy_cross: Annotated[
-        bool, typer.Option("--copy-cross", help="Copy the encoder's next layers.")
-    ] = False,
+    self_layers: Annotated[
+        int | None, typer.Option(min=0, help="m: layers of the encoder to keep.")
+    ] = None,
+    cross_layers: Annotated[
+        int | None, typer.Option(min=0, help="n: cross-attention layers.")
+    ] = None,
+    align_layer: Annotated[
+        int | None, typer.Option(min=0, help="c: layer to read links off; else the best on --dev.")
+    ] = None,
+    init_cross: Annotated[
+        InitCross, typer.Option(help="Start from the encoder's next layers, or at random.")
+    ] = InitCross.copy,
     mask_rate: Annotated[float, typer.Option(min=0.01, max=0.9, help="Pieces masked.")] = 0.15,
     negatives: Annotated[
         int, typer.Option(min=1, help="Other pieces that a masked one is told from.")
     ] = 6000,
-    steps: Steps = 2000, batch_pieces: BatchPieces = 8192, rate: Rate = 5e-4,
-    self_rate: SelfRate = 5e-5, tune_self: TuneSelf = 6, warmup: Warmup = 100,
-    max_pieces: MaxPieces = 128, dev: Dev = None, every: Every = 200, seed: Seed = 1,
-    device: Device = "auto", threads: Threads = None, resume: Resume = False,
+    steps: Steps = 1000, batch_pieces: BatchPieces = 4096, rate: Rate = 3e-4,
+    self_rate: SelfRate = 1e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
+    warmup: Warmup = 50, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, dev: Dev = None,
+    every: Every = 100, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
+    precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
+    threads: Threads = None, resume: Resume = False,
 ) -> None:  # fmt: skip
     """Stage 1: teach an encoder to see each sentence in view of its translation (TLM).
 
     Masked pieces of both sides are predicted through cross-attention. The folder can be aligned
     with (`xalign align -m DIR`) and finetuned (`xalign finetune -m DIR`).
     """
-    from xalign.model.config import Depth
-    from xalign.training.stages import Settings, train_tlm
+    from xalign.training.stages import train_tlm
+    from xalign.weights.backbones import training_depth
 
-    settings = Settings(
-        corpora=tuple(input), weights=corpus_weights(input, weight), steps=steps,
-        batch_pieces=batch_pieces, rate=rate, self_rate=self_rate, tune_self=tune_self,
-        warmup=warmup, max_pieces=max_pieces, every=every, dev=tuple(dev or ()), seed=seed,
-    )  # fmt: skip
-    depth = Depth(
-        num_self_layers=self_layers, num_cross_layers=cross_layers, align_layer=align_layer
+    given = locals()
+    machine = training_machine(device, threads, recompute)
+    depth = training_depth(model)
+    depth = dataclasses.replace(
+        depth,
+        num_self_layers=or_else(self_layers, depth.num_self_layers),
+        num_cross_layers=or_else(cross_layers, depth.num_cross_layers),
     )
-    train_tlm(
-        settings, training_machine(device, threads), Path(output), model=model, depth=depth,
-        copy_cross=copy_cross, mask_rate=mask_rate, negatives=negatives, resume=resume,
-        show=TrainingTalk(steps),
-    )  # fmt: skip
+    first = depth.num_self_layers + min(1, depth.num_cross_layers)
+    depth = dataclasses.replace(depth, align_layer=or_else(align_layer, first))
+    with training_talk(steps) as show:
+        train_tlm(
+            settings_from(given, machine.device), machine, Path(output), model=model, depth=depth,
+            init_cross=init_cross.value, mask_rate=mask_rate, negatives=negatives,
+            choose_layer=align_layer is None, resume=resume, show=show,
+        )  # fmt: skip
 
 
 def finetune(
     input: Corpora, output: Output,
     model: Annotated[str, typer.Option("-m", "--model", help="Model of stage 1, or an encoder.")],
-    weight: Weights = None,
+    links: Annotated[
+        list[str] | None,
+        typer.Option(help="Learn these links of each -i, in turn: gold, or an aligner's output."),
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Learn this model's links, not those of -m.")
+    ] = None,
+    weight: Weights = None, temperature: Temperature = 1.0,
     scale: Annotated[float, typer.Option(help="Factor of similarities in softmaxes.")] = 0.05,
     threshold: Annotated[
-        float, typer.Option(min=0, max=0.999, help="Threshold of the model that comes out.")
-    ] = 0.15,
+        float | None,
+        typer.Option(min=0, max=0.999, help="Of the model that comes out; else the best on --dev."),
+    ] = None,
     null_word: Annotated[
         bool, typer.Option("--null-word", help="Label words without a link with the null word.")
     ] = False,
-    whole_labels: Annotated[
-        bool, typer.Option("--whole-labels", help="Count labels whole, as the paper does.")
-    ] = False,
-    steps: Steps = 500, batch_pieces: BatchPieces = 8192, rate: Rate = 1e-4,
-    self_rate: SelfRate = 2e-5, tune_self: TuneSelf = 12, warmup: Warmup = 20,
-    max_pieces: MaxPieces = 128, dev: Dev = None, every: Every = 100, seed: Seed = 1,
-    device: Device = "auto", threads: Threads = None, resume: Resume = False,
+    loss: Annotated[
+        LossForm, typer.Option(help="Labels by words, by pieces, or as in the paper.")
+    ] = LossForm.words,
+    steps: Steps = 200, batch_pieces: BatchPieces = 4096, rate: Rate = 5e-5,
+    self_rate: SelfRate = 5e-5, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
+    warmup: Warmup = 10, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, dev: Dev = None,
+    every: Every = 50, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
+    precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
+    threads: Threads = None, resume: Resume = False,
 ) -> None:  # fmt: skip
-    """Stage 2: teach a model its own links, raised to whole words (self-supervised alignment)."""
+    """Stage 2: teach a model links of words: its own (self-supervised), or given ones.
+
+    Given links (`--links`) come as Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), a line for
+    each pair. Without --dev, every tenth of their pairs validates.
+    """
     from xalign.model.config import ExtractionRule
-    from xalign.training.stages import Settings, finetune_ssa
+    from xalign.training.stages import finetune_ssa
 
-    settings = Settings(
-        corpora=tuple(input), weights=corpus_weights(input, weight), steps=steps,
-        batch_pieces=batch_pieces, rate=rate, self_rate=self_rate, tune_self=tune_self,
-        warmup=warmup, max_pieces=max_pieces, every=every, dev=tuple(dev or ()), seed=seed,
+    given = locals()
+    if links and len(links) != len(input):
+        raise typer.BadParameter("give a --links file for each -i, in the same order")
+    if links and teacher:
+        raise typer.BadParameter("give either --links or --teacher")
+    machine = training_machine(device, threads, recompute)
+    rule = ExtractionRule(
+        method="pieces" if loss is LossForm.paper else "words", scale=scale, null_word=null_word,
+        threshold=or_else(threshold, 0.15 if loss is LossForm.paper else 0.3),
     )  # fmt: skip
-    rule = ExtractionRule(method="threshold", threshold=threshold, scale=scale, null_word=null_word)
-    finetune_ssa(
-        settings, training_machine(device, threads), Path(output), model=model, rule=rule,
-        normalize=not whole_labels, resume=resume, show=TrainingTalk(steps),
-    )  # fmt: skip
+    with training_talk(steps) as show:
+        finetune_ssa(
+            settings_from(given, machine.device), machine, Path(output), model=model,
+            teacher=teacher, links=links or (), rule=rule, form=loss.value,
+            choose_threshold=threshold is None, resume=resume, show=show,
+        )  # fmt: skip
 
 
-def corpus_weights(paths: list[str], weights: list[float] | None) -> tuple[float, ...]:
-    """The weights given, one for each corpus; else the sizes of the files."""
-    if weights is None or not weights:
-        return tuple(float(Path(path).stat().st_size or 1) for path in paths)
-    if len(weights) != len(paths) or min(weights) <= 0:
+def or_else(given: Any, default: Any) -> Any:
+    """``given``, unless it is None."""
+    return default if given is None else given
+
+
+def settings_from(given: dict[str, Any], device: str) -> "Settings":
+    """The options that both commands have, checked."""
+    import torch
+
+    from xalign.training.augment import Augmentation
+    from xalign.training.stages import Settings
+
+    weights, paths = tuple(given["weight"] or ()), tuple(given["input"])
+    if weights and (len(weights) != len(paths) or min(weights) <= 0):
         raise typer.BadParameter("give a positive --weight for each -i")
-    return tuple(weights)
+    precision = given["precision"].value
+    if precision == "auto":
+        has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        precision = "bf16" if has_bf16 else "fp32"
+    rates = {name: given[name] for name in ("drop_case", "drop_diacritics", "drop_final", "seed")}
+    same = (
+        "temperature", "steps", "batch_pieces", "rate", "self_rate", "tune_self",
+        "tune_embeddings", "warmup", "max_pieces", "every", "patience", "seed",
+    )  # fmt: skip
+    return Settings(
+        corpora=paths, weights=weights, augmentation=Augmentation(**rates),
+        dev=tuple(given["dev"] or ()), precision=precision, **{name: given[name] for name in same},
+    )  # fmt: skip
 
 
-def training_machine(device: str, threads: int | None) -> "Machine":
+def training_machine(device: str, threads: int | None, recompute: bool) -> "Machine":
     """Where training runs; under torchrun, one of its processes."""
     from xalign.devices import choose_device, usable_cores
     from xalign.training.loop import join_processes
@@ -138,4 +240,5 @@ def training_machine(device: str, threads: int | None) -> "Machine":
     return Machine(
         device=str(chosen), threads=threads or (usable_cores() if is_cpu else 1),
         cache=home / "xalign" / "corpora", shard_pieces=2048 if is_cpu else 16384,
+        recompute=recompute,
     )  # fmt: skip

@@ -95,25 +95,44 @@ class Meter:
 
 
 @dataclass(slots=True)
-class TrainingTalk:
-    """Tells how training goes, whenever it was validated; called with a record after every step."""
+class TrainingMeter:
+    """Tells how training goes; called with a record after every step."""
 
     steps: int
     started: float = field(default_factory=time.perf_counter)
     first: int | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    last_aer: str = ""
 
     def __call__(self, record: dict[str, Any]) -> None:
-        step = record["step"]
-        self.first = step - 1 if self.first is None else self.first
-        if "mean_aer" not in record:
-            return
-        left = (time.perf_counter() - self.started) / (step - self.first) * (self.steps - step)
-        mean = record["mean_aer"]
-        rates = "" if mean is None else f"  AER {100 * mean:.2f} ({as_percent(record['aer'])})"
-        say(
-            f"step {step}/{self.steps}  loss {record['loss']:.4f}{rates}  "
-            f"{record['pieces_per_second']:,.0f} pieces/s  {left // 60:.0f}:{left % 60:02.0f} left"
+        self.record = record
+        if self.first is None:  # a resumed run does not start at 0
+            self.first = record["step"] - 1
+        if record.get("mean_aer") is not None:
+            mean, rates = 100 * record["mean_aer"], as_percent(record["aer"])
+            self.last_aer = f"  AER {mean:.2f} ({rates})"
+        if "mean_aer" in record:
+            say(str(self))
+
+    def __str__(self) -> str:
+        if not self.record:
+            return "reading corpora"
+        step = self.record["step"]
+        taken = time.perf_counter() - self.started
+        left = taken / max(1, step - (self.first or 0)) * (self.steps - step)
+        return (
+            f"step {step}/{self.steps}  loss {self.record.get('loss', float('nan')):.4f}"
+            f"{self.last_aer}  {self.record.get('pieces_per_second', 0):,.0f} pieces/s  "
+            f"{left // 60:.0f}:{left % 60:02.0f} left"
         )
+
+
+@contextmanager
+def training_talk(steps: int) -> Iterator[TrainingMeter]:
+    """Show how training goes: on a terminal after every step, elsewhere after every validation."""
+    meter = TrainingMeter(steps)
+    with shown(meter):
+        yield meter
 
 
 def as_percent(rates: dict[str, float]) -> str:
@@ -122,7 +141,7 @@ def as_percent(rates: dict[str, float]) -> str:
 
 
 @contextmanager
-def shown(meter: Meter) -> Iterator[None]:
+def shown(meter: Meter | TrainingMeter) -> Iterator[None]:
     """Show ``meter`` on stderr, anew several times a second, if that is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield

@@ -16,6 +16,7 @@ from xalign.model.config import ExtractionRule
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-4
 """Probabilities below this in both directions are dropped; no argmax over a window is so low."""
@@ -55,9 +56,12 @@ class Evidence:
 
 def merge(
     windows: Sequence[Evidence], src_cuts: Sequence[tuple[int, int]],
-    tgt_cuts: Sequence[tuple[int, int]], rule: ExtractionRule,
-) -> tuple[Ints, Ints]:  # fmt: skip
-    """Pieces linked by ``rule`` on probabilities averaged over the windows that see both pieces."""
+    tgt_cuts: Sequence[tuple[int, int]], src_words: Ints, tgt_words: Ints, rule: ExtractionRule,
+) -> set[tuple[int, int]]:  # fmt: skip
+    """Words linked by ``rule`` on probabilities averaged over the windows that see both pieces.
+
+    ``src_words`` and ``tgt_words`` are the words of all pieces of the two sides, -1 for none.
+    """
     src, tgt, forward, backward = (
         np.concatenate([getattr(window, name) for window in windows])
         for name in ("src", "tgt", "forward", "backward")
@@ -68,11 +72,33 @@ def merge(
     seen = num_seeing(src, tgt, src_cuts, tgt_cuts)
     forward = np.bincount(places, forward, len(keys)) / seen
     backward = np.bincount(places, backward, len(keys)) / seen
+    if rule.method == "words":
+        counts = np.bincount(src_words + 1)[1:], np.bincount(tgt_words + 1)[1:]
+        src, tgt, found = link_words(src_words[src], tgt_words[tgt], forward, backward, counts)
+        linked = found > rule.threshold
+        return set(zip(src[linked].tolist(), tgt[linked].tolist(), strict=True))
     if rule.method == "argmax":
         linked = is_first_highest(src, forward) & is_first_highest(tgt, backward)
     else:
         linked = (forward > rule.threshold) & (backward > rule.threshold)
-    return src[linked], tgt[linked]
+    pairs = src_words[src[linked]].tolist(), tgt_words[tgt[linked]].tolist()
+    return set(zip(*pairs, strict=True))
+
+
+def link_words(
+    src: Ints, tgt: Ints, forward: Doubles, backward: Doubles, counts: tuple[Ints, Ints]
+) -> tuple[Ints, Ints, Doubles]:
+    """Word pairs and their probabilities, as `xalign.model.extraction.word_probabilities` has them.
+
+    The arguments are the words of piece pairs, their probabilities, and the numbers of pieces of
+    all words.
+    """
+    width = len(counts[1])
+    keys, places = np.unique(src * width + tgt, return_inverse=True)
+    src, tgt = keys // width, keys % width
+    given = np.bincount(places, forward, len(keys)) / counts[0][src]
+    back = np.bincount(places, backward, len(keys)) / counts[1][tgt]
+    return src, tgt, np.sqrt(given * back)
 
 
 def num_seeing(

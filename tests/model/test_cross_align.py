@@ -113,6 +113,7 @@ def test_layers_above_the_alignment_layer_are_not_needed() -> None:
     before = lower(pack_pairs(PAIRS))
     pruned = lower.pruned()
     assert (len(pruned.layers), len(lower.layers)) == (2, 4)
+    assert (pruned.config.num_self_layers, pruned.config.num_cross_layers) == (2, 0)
     assert torch.equal(before[0], pruned(pack_pairs(PAIRS))[0])
 
 

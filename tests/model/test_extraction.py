@@ -1,6 +1,7 @@
 """Extraction against nested loops."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,13 +10,11 @@ from torch import Tensor
 from xalign.errors import ModelError
 from xalign.model.config import ExtractionRule
 from xalign.model.extraction import (
-    above_threshold,
     competing,
+    link_scores,
+    linked_words,
     mutual_argmax,
-    piece_links,
-    probabilities,
     similarity,
-    word_links,
 )
 from xalign.model.packing import PieceSentence, pack_pairs
 
@@ -53,52 +52,96 @@ def test_mutual_argmax_equals_nested_loops(seed: int) -> None:
     assert found(linked) == expected != set()
 
 
+WORDS = torch.tensor([
+    [-1, 0, 0, 1, -1, 2, -1], [-1, 0, 1, 1, 1, -1, -1],  # sources
+    [-1, 0, 1, 2, 2, -1, -1], [-1, 0, 0, 0, 1, 2, -1],  # targets
+])  # fmt: skip
+
+
+def random_similarities(seed: int) -> Tensor:
+    """Similarities (2, 7, 7) of the pieces of `WORDS`."""
+    generator = torch.Generator().manual_seed(seed)
+    src, tgt = torch.randn(2, 2, 7, 8, generator=generator)
+    return similarity(src, tgt, *(WORDS >= 0).tensor_split(2))
+
+
+def softmax_naively(similarities: Tensor, scale: float) -> dict[tuple[int, ...], list[float]]:
+    """Both probabilities of every pair of pieces that compete, by nested loops."""
+    found: dict[tuple[int, ...], list[float]] = {}
+    e = (similarities.double() * scale).exp()
+    for b in range(2):
+        src, tgt = ((WORDS[b + side] >= 0).nonzero()[:, 0].tolist() for side in (0, 2))
+        for i in src:
+            for j in tgt:
+                rows = float(e[b, i, j] / sum(e[b, i, k] for k in tgt))
+                columns = float(e[b, i, j] / sum(e[b, k, j] for k in src))
+                found[b, i, j] = [rows, columns]
+    return found
+
+
+def words_of(b: int, i: int, j: int) -> tuple[int, int, int]:
+    """The words of a pair of pieces."""
+    return b, int(WORDS[b, i]), int(WORDS[b + 2, j])
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.3])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_threshold_rule_equals_nested_loops(seed: int, scale: float) -> None:
-    scores, src_keep, tgt_keep = random_scores(seed)
-    expected = set()
-    for b in range(3):
-        for i in range(5):
-            for j in range(7):
-                if not (src_keep[b, i] and tgt_keep[b, j]):
-                    continue
-                e = math.exp(scale * scores[b, i, j])
-                forward = e / sum(
-                    math.exp(scale * scores[b, i, k]) for k in range(7) if tgt_keep[b, k]
-                )
-                backward = e / sum(
-                    math.exp(scale * scores[b, k, j]) for k in range(5) if src_keep[b, k]
-                )
-                if forward > 0.2 and backward > 0.2:
-                    expected.add((b, i, j))
-    linked = piece_links(scores, ExtractionRule(method="threshold", threshold=0.2, scale=scale))
-    assert found(linked & src_keep[:, :, None] & tgt_keep[:, None]) == expected != set()
+def test_the_rule_for_pieces_equals_nested_loops(seed: int, scale: float) -> None:
+    similarities = random_similarities(seed)
+    expected = {
+        words_of(*place)
+        for place, both in softmax_naively(similarities, scale).items()
+        if min(both) > 0.2
+    }
+    rule = ExtractionRule(method="pieces", threshold=0.2, scale=scale)
+    assert found(linked_words(similarities, WORDS, rule)) == expected != set()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rule_for_words_equals_nested_loops(seed: int, scale: float) -> None:
+    similarities = random_similarities(seed)
+    sums: dict[tuple[int, ...], list[float]] = {}
+    for (b, i, j), (forward, backward) in softmax_naively(similarities, scale).items():
+        pair = sums.setdefault(words_of(b, i, j), [0.0, 0.0])
+        pair[0] += forward / int((WORDS[b] == WORDS[b, i]).sum())
+        pair[1] += backward / int((WORDS[b + 2] == WORDS[b + 2, j]).sum())
+    scores = link_scores(similarities, WORDS, ExtractionRule(method="words", scale=scale))
+    expected = torch.zeros(2, 7, 7)
+    for place, (forward, backward) in sums.items():
+        expected[place] = math.sqrt(forward * backward)
+    torch.testing.assert_close(scores, expected)
+    assert float(scores.max()) <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_words_are_linked_if_any_of_their_pieces_are_each_others_best(seed: int) -> None:
+    similarities = random_similarities(seed)
+    places = mutual_argmax(similarities) & (similarities > -1e30)
+    expected = {words_of(*place) for place in places.nonzero().tolist()}
+    assert found(linked_words(similarities, WORDS, ExtractionRule())) == expected != set()
+
+
+def test_a_word_of_many_pieces_is_linked_as_surely_as_another() -> None:
+    words = torch.tensor([[-1, 0, 1, -1, -1, -1], [-1, 0, 1, 1, 1, 1]])
+    keep = words >= 0
+    similarities = similarity(torch.zeros(1, 6, 1), torch.zeros(1, 6, 1), keep[:1], keep[1:])
+    similarities[0, 1, 1] = similarities[0, 2, 2:] = 50.0  # each piece of the long word alike
+    by_words = link_scores(similarities, words, ExtractionRule(method="words"))
+    torch.testing.assert_close(by_words[0, :2, :2], torch.eye(2))
+    by_pieces = link_scores(similarities, words, ExtractionRule(method="pieces"))
+    assert float(by_pieces[0, 1, 1]) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("method", ["words", "pieces", "argmax"])
+def test_transposed_similarities_give_transposed_links(method: Any) -> None:
+    similarities, rule = random_similarities(0), ExtractionRule(method=method, threshold=0.2)
+    flipped = linked_words(similarities.transpose(1, 2), WORDS.roll(2, 0), rule)
+    assert torch.equal(linked_words(similarities, WORDS, rule).transpose(1, 2), flipped)
 
 
 def test_of_equal_scores_the_first_is_linked() -> None:
     assert found(mutual_argmax(torch.zeros(1, 3, 3))) == {(0, 0, 0)}
-
-
-def test_transposed_scores_give_transposed_links() -> None:
-    scores, _, _ = random_scores()
-    flipped = scores.transpose(1, 2)
-    assert torch.equal(mutual_argmax(scores).transpose(1, 2), mutual_argmax(flipped))
-    forward, backward = probabilities(scores, 1.0)
-    linked = above_threshold(forward, backward, 0.2).transpose(1, 2)
-    assert torch.equal(linked, above_threshold(*probabilities(flipped, 1.0), 0.2))
-
-
-def test_words_are_linked_if_any_of_their_pieces_are() -> None:
-    batch = pack_pairs([
-        (PieceSentence([0, 5, 6, 7, 2], [-1, 0, 0, 1, -1]), PieceSentence([0, 8, 9, 2], [-1, 0, 0, -1])),
-        (PieceSentence([0, 5, 2], [-1, 0, -1]), PieceSentence([0, 8, 9, 2], [-1, 0, 1, -1])),
-    ])  # fmt: skip
-    linked = torch.zeros(2, 16, 16, dtype=torch.bool)
-    linked[0, 1, 1] = linked[0, 2, 2] = linked[0, 3, 1] = True  # two links of the same words
-    linked[0, 0, 1] = linked[0, 1, 3] = linked[1, 1, 15] = True  # special pieces and padding
-    linked[1, 1, 2] = True
-    assert word_links(linked, batch.words).tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 1]]
 
 
 def test_the_null_word_competes_only_when_asked() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +11,19 @@ import pytest
 from tests.conftest import EXAMPLES, tiny_tokenizer
 from xalign.errors import InputError
 from xalign.training import data
-from xalign.training.data import Corpus, Sampler, open_corpus, scattered_order
+from xalign.training.augment import Augmentation
+from xalign.training.data import Corpus, Preparation, Sampler, open_corpus, scattered_order
 
 LINES = "ab c ||| d\n\nno separator\nab ||| ef gh\n" + "long " * 50 + "||| a\n"
+
+
+PREPARATION = Preparation(max_pieces=64)
 
 
 def small(tmp_path: Path, text: str = LINES, name: str = "corpus.txt") -> Corpus:
     """A corpus of a few lines."""
     (tmp_path / name).write_text(text)
-    return open_corpus(str(tmp_path / name), tiny_tokenizer(), tmp_path / "cache", 64)
+    return open_corpus(str(tmp_path / name), tiny_tokenizer(), tmp_path / "cache", PREPARATION)
 
 
 def test_a_corpus_gives_back_the_pieces_of_its_pairs(tmp_path: Path) -> None:
@@ -26,7 +31,8 @@ def test_a_corpus_gives_back_the_pieces_of_its_pairs(tmp_path: Path) -> None:
     assert (len(corpus), corpus.skipped) == (2, 3)
     expected = [("ab c", "d"), ("ab", "ef gh")]
     for number, sides in enumerate(expected):
-        for found, text in zip(corpus.pair(number, tokenizer), sides, strict=True):
+        example = corpus.example(number, tokenizer)
+        for found, text in zip((example.src, example.tgt), sides, strict=True):
             side = tokenizer.encode(text.split())
             assert (list(found.ids), list(found.words)) == (list(side.ids), list(side.words))
     assert corpus.lengths(np.array([1, 0])).tolist() == [[4, 6], [5, 3]]
@@ -61,12 +67,14 @@ def test_a_corpus_without_pairs_is_an_error(tmp_path: Path, text: str) -> None:
 
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
-        open_corpus(str(tmp_path / "none.txt"), tiny_tokenizer(), tmp_path, 64)
+        open_corpus(str(tmp_path / "none.txt"), tiny_tokenizer(), tmp_path, PREPARATION)
 
 
 def examples(tmp_path: Path) -> Corpus:
     """The hundred example pairs."""
-    return open_corpus(str(EXAMPLES / "de-en.txt"), tiny_tokenizer(), tmp_path, 512)
+    return open_corpus(
+        str(EXAMPLES / "de-en.txt"), tiny_tokenizer(), tmp_path, Preparation(max_pieces=512)
+    )
 
 
 def test_batches_keep_the_budget_and_hold_pairs_of_like_length(tmp_path: Path) -> None:
@@ -103,3 +111,57 @@ def test_corpora_are_drawn_from_by_weight(tmp_path: Path) -> None:
 def test_the_scattered_order_visits_everything_once(size: int) -> None:
     stride, offset = scattered_order(size, 1, 0)
     assert sorted((k * stride + offset) % size for k in range(size)) == list(range(size))
+
+
+LINKED = "a b ||| c d e\nf ||| g\n ||| \nh i ||| j k\n"
+
+
+def linked(tmp_path: Path, links: str, **changes: Any) -> Corpus:
+    """A corpus of a few lines with links."""
+    (tmp_path / "pairs.txt").write_text(LINKED)
+    (tmp_path / "pairs.talp").write_text(links)
+    preparation = Preparation(**{"max_pieces": 64, **changes})
+    files = str(tmp_path / "pairs.txt"), str(tmp_path / "pairs.talp")
+    return open_corpus(files[0], tiny_tokenizer(), tmp_path / "cache", preparation, files[1])
+
+
+def given(corpus: Corpus) -> list[list[list[int]]]:
+    """Rows of links of every pair."""
+    tokenizer = tiny_tokenizer()
+    return [corpus.example(k, tokenizer).links.tolist() for k in range(len(corpus))]
+
+
+def test_links_stay_with_their_pairs_in_either_index_base(tmp_path: Path) -> None:
+    expected = [[[0, 0, 1], [1, 2, 0]], [[0, 0, 1]], []]
+    assert given(linked(tmp_path, "0-0 1p2\n0-0\n0-0\n\n")) == expected
+    assert given(linked(tmp_path, "1-1 2p3\n1-1\n1-1\n\n")) == expected
+
+
+def test_held_out_lines_and_cut_words_take_their_links_along(tmp_path: Path) -> None:
+    held = linked(tmp_path, "0-0\n0-0\n\n1-1 0-1\n", hold_out=2)
+    assert given(held) == [[[0, 0, 1]]]
+    (tmp_path / "end.txt").write_text("a . ||| b .\n")
+    (tmp_path / "end.talp").write_text("0-0 1-1\n")
+    shorter = Preparation(max_pieces=64, augmentation=Augmentation(drop_final=1.0))
+    files = str(tmp_path / "end.txt"), str(tmp_path / "end.talp")
+    corpus = open_corpus(files[0], tiny_tokenizer(), tmp_path / "cache", shorter, files[1])
+    assert given(corpus) == [[[0, 0, 1]]]
+    assert len(corpus.example(0, tiny_tokenizer()).src) == 3
+
+
+@pytest.mark.parametrize(
+    ("links", "message"),
+    [
+        (
+            "0-0\n0-0\n\n",
+            r"pairs\.talp:4: expected a line for line 4 of .*pairs\.txt, found the end",
+        ),
+        ("0-0\n0-0\n\n\n\n", r"pairs\.txt:5: expected a line for line 5 of .*pairs\.talp"),
+        ("0-0\n0-1\n\n\n", r"pairs\.talp:2: expected links of 1 and 1 words in .*, found 0-1"),
+        ("0-0\n0:1\n\n\n", r"pairs\.talp:2: expected a link such as 3-4"),
+    ],
+)
+def test_links_that_do_not_fit_are_named(tmp_path: Path, links: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        linked(tmp_path, links)
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -18,11 +18,11 @@ from xalign.training.loop import (
     Trainer,
     cut_into_shards,
     position,
-    train,
+    steps,
 )
-from xalign.training.objectives import Objective, Pairs
+from xalign.training.objectives import Example, Examples, Objective
 
-PAIRS = [(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(1, 31)]
+PAIRS = [Example(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(1, 31)]
 
 
 def model() -> nn.Linear:
@@ -34,9 +34,9 @@ def model() -> nn.Linear:
 def objective(linear: nn.Linear) -> Objective:
     """A loss that depends on the pairs only; summed over pairs."""
 
-    def loss(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = torch.tensor([[len(src) / 9, 1.0] for src, _ in pairs])
-        return (linear(x) ** 2).sum(), torch.tensor(float(len(pairs)))
+    def loss(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        x = torch.tensor([[len(example.src) / 9, 1.0] for example in examples])
+        return (linear(x) ** 2).sum(), torch.tensor(float(len(examples)))
 
     return loss
 
@@ -49,15 +49,13 @@ def trainer(linear: nn.Linear, **changes: float) -> Trainer:
 
 def run(linear: nn.Linear, **changes: float) -> list[Progress]:
     """Five steps over `PAIRS`; gives what each told."""
-    told: list[Progress] = []
-    train(trainer(linear, **changes), objective(linear), iter([PAIRS] * 9), told.append)
-    return told
+    return list(steps(trainer(linear, **changes), objective(linear), iter([PAIRS] * 9)))
 
 
 def test_shards_hold_a_batch_in_order() -> None:
     shards = cut_into_shards(PAIRS, 200)
     assert [pair for shard in shards for pair in shard] == PAIRS
-    sizes = [sum(len(src) + len(tgt) for src, tgt in shard) for shard in shards]
+    sizes = [sum(example.num_pieces for example in shard) for shard in shards]
     assert len(sizes) > 4
     assert max(sizes) < 300
     assert cut_into_shards(PAIRS[:1], 10) == [PAIRS[:1]]
@@ -84,6 +82,19 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     assert factors[5:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
 
 
+def test_bf16_computes_products_in_that_type() -> None:
+    linear, kinds = model(), []
+
+    def loss(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        kinds.append(linear(torch.ones(1, 2)).dtype)
+        return objective(linear)(examples, generator)
+
+    (*_, last) = steps(trainer(linear, bf16=True), loss, iter([PAIRS] * 5))
+    assert set(kinds) == {torch.bfloat16}
+    assert linear.weight.dtype == torch.float32
+    assert last.loss == pytest.approx(run(model())[-1].loss, rel=0.05)
+
+
 @pytest.mark.parametrize("changes", [{"threads": 1}, {"shard_pieces": 10}, {"shard_pieces": 10**6}])
 def test_threads_and_shards_come_to_the_same_weights(changes: dict[str, float]) -> None:
     ours, other = model(), model()
@@ -104,7 +115,7 @@ def test_a_resumed_run_ends_with_the_same_bits() -> None:
     resumed = trainer(second)
     resumed.restore(state)
     assert resumed.step == 2
-    train(resumed, objective(second), iter([PAIRS] * 3), lambda _: None)
+    list(steps(resumed, objective(second), iter([PAIRS] * 3)))
     assert torch.equal(whole.weight, second.weight)
 
 
@@ -112,25 +123,25 @@ def test_a_loss_that_is_no_number_stops_before_a_weight_moves() -> None:
     linear = model()
     before = linear.weight.detach().clone()
 
-    def broken(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def broken(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return linear.weight.sum() * float("nan"), torch.tensor(1.0)
 
     with pytest.raises(TrainingError, match="step 1: the loss is nan"):
-        train(trainer(linear), broken, iter([PAIRS]), lambda _: None)
+        list(steps(trainer(linear), broken, iter([PAIRS])))
     assert torch.equal(linear.weight, before)
 
 
 def test_random_draws_come_from_the_seed_the_step_and_the_shard() -> None:
     draws: list[list[float]] = []
 
-    def noting(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def noting(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         draws[-1].append(float(torch.rand((), generator=generator)))
-        return objective(linear)(pairs, generator)
+        return objective(linear)(examples, generator)
 
     for seed in (1, 1, 2):
         linear = model()
         draws.append([])
-        train(trainer(linear, seed=seed, threads=1), noting, iter([PAIRS] * 5), lambda _: None)
+        list(steps(trainer(linear, seed=seed, threads=1), noting, iter([PAIRS] * 5)))
     assert draws[0] == draws[1] != draws[2]
     assert len(set(draws[0])) == len(draws[0]) > 5
 

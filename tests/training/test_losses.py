@@ -1,89 +1,123 @@
 """Losses and labels against nested loops."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
+from torch import Tensor
 
+from tests.model.test_extraction import WORDS, random_similarities, softmax_naively
 from xalign.model.config import ExtractionRule
 from xalign.training.losses import (
-    add_null_word,
+    LossForm,
     candidate_pieces,
-    spread_to_words,
+    spread_to_pieces,
     ssa_loss,
     tlm_loss,
+    word_table,
 )
 
-SRC_WORDS = torch.tensor([[-1, 0, 0, 1, -1, 2, -1]])
-TGT_WORDS = torch.tensor([[-1, 0, 1, 1, 2, -1]])
 
-
-def random_labels(seed: int) -> torch.Tensor:
-    """Linked pieces (1, 7, 6) among those of words."""
+def random_links(seed: int, share: float = 0.3) -> Tensor:
+    """Linked words (2, 7, 7) of `WORDS`."""
     generator = torch.Generator().manual_seed(seed)
-    owned = (SRC_WORDS >= 0)[:, :, None] & (TGT_WORDS >= 0)[:, None]
-    return (torch.rand(1, 7, 6, generator=generator) < 0.2) & owned
+    linked = torch.rand(2, 7, 7, generator=generator) < share
+    for b in range(2):
+        linked[b, int(WORDS[b].max()) + 1 :] = False
+        linked[b, :, int(WORDS[b + 2].max()) + 1 :] = False
+    return linked
+
+
+def test_rows_of_links_become_a_table() -> None:
+    table = word_table(torch.tensor([[0, 1, 2], [1, 0, 0], [1, 0, 0]]), (2, 3, 3))
+    assert table.nonzero().tolist() == [[0, 1, 2], [1, 0, 0]]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_links_are_raised_to_words_and_spread_as_by_nested_loops(seed: int) -> None:
-    linked = random_labels(seed)
-    expected = torch.zeros_like(linked)
-    for i, a in enumerate(SRC_WORDS[0].tolist()):
-        for j, b in enumerate(TGT_WORDS[0].tolist()):
-            for k, c in enumerate(SRC_WORDS[0].tolist()):
-                for m, d in enumerate(TGT_WORDS[0].tolist()):
-                    if a >= 0 and b >= 0 and (a, b) == (c, d) and linked[0, k, m]:
-                        expected[0, i, j] = True
-    assert expected.any()
-    assert torch.equal(spread_to_words(linked, SRC_WORDS, TGT_WORDS), expected)
+def test_links_of_words_are_spread_to_all_their_pieces(seed: int) -> None:
+    linked = random_links(seed)
+    pieces = spread_to_pieces(linked, *WORDS.tensor_split(2))
+    for b in range(2):
+        for s, i in enumerate(WORDS[b].tolist()):
+            for t, j in enumerate(WORDS[b + 2].tolist()):
+                assert bool(pieces[b, s, t]) == (min(i, j) >= 0 and bool(linked[b, i, j]))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_pieces_of_words_without_a_link_are_labelled_null(seed: int) -> None:
-    linked = spread_to_words(random_labels(seed), SRC_WORDS, TGT_WORDS)
-    labels = add_null_word(linked, SRC_WORDS, TGT_WORDS)
-    for i, word in enumerate(SRC_WORDS[0].tolist()):
-        assert bool(labels[0, i, 0]) == (word >= 0 and not linked[0, i].any())
-    for j, word in enumerate(TGT_WORDS[0].tolist()):
-        assert bool(labels[0, 0, j]) == (word >= 0 and not linked[0, :, j].any())
-    assert torch.equal(labels[:, 1:, 1:], linked[:, 1:, 1:])
+def naive_loss(
+    similarities: Tensor, linked: Tensor, form: LossForm, unsure: Tensor
+) -> tuple[float, int]:
+    """The loss of scale 1/2 without null word, and its number of pieces, by nested loops."""
+    similarities = similarities.clone()
+    for b, i, j in spread_to_pieces(unsure, *WORDS.tensor_split(2)).nonzero().tolist():
+        similarities[b, i, j] = -1e30
+    both, loss, count = softmax_naively(similarities, 0.5), 0.0, 0
+    for b in range(2):
+        for side in range(2):
+            own, other = WORDS[b + 2 * side].tolist(), WORDS[b + 2 - 2 * side].tolist()
+            for place, word in enumerate(own):
+                given: dict[int, list[float]] = {}
+                for further, partner in enumerate(other):
+                    words = (word, partner) if side == 0 else (partner, word)
+                    where = (b, place, further) if side == 0 else (b, further, place)
+                    if min(words) >= 0 and linked[b, words[0], words[1]]:
+                        given.setdefault(partner, []).append(both[where][side])
+                if not given:
+                    continue
+                count += 1
+                each = [p for values in given.values() for p in values]
+                if form == "words":
+                    each = [sum(values) for values in given.values()]
+                loss -= sum(map(math.log, each)) / (1 if form == "paper" else len(each))
+    return loss, count
 
 
-@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("form", get_args(LossForm))
 @pytest.mark.parametrize("seed", range(3))
-def test_the_alignment_loss_equals_nested_loops(seed: int, normalize: bool) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    scores = torch.randn(2, 4, 5, generator=generator)
-    labels = torch.rand(2, 4, 5, generator=generator) < 0.3
-    expected, pieces = 0.0, 0
-    for side in ("src", "tgt"):
-        for b in range(2):
-            for i in range(4 if side == "src" else 5):
-                row = 0.5 * (scores[b, i] if side == "src" else scores[b, :, i])
-                marks = labels[b, i] if side == "src" else labels[b, :, i]
-                whole = math.log(sum(math.exp(x) for x in row.tolist()))
-                found = [float(x) - whole for x, mark in zip(row, marks, strict=True) if mark]
-                if found:
-                    expected -= sum(found) / (len(found) if normalize else 1)
-                    pieces += 1
-    loss, count = ssa_loss(scores, labels, ExtractionRule(scale=0.5), normalize=normalize)
-    assert float(loss) == pytest.approx(expected, rel=1e-5)
-    assert int(count) == pieces
+def test_the_alignment_loss_equals_nested_loops(seed: int, form: LossForm) -> None:
+    similarities, linked = random_similarities(seed), random_links(seed)
+    unsure = random_links(seed + 9) & ~linked
+    for which in (None, unsure):
+        loss, count = ssa_loss(similarities, linked, WORDS, ExtractionRule(scale=0.5), form, which)
+        marks = torch.zeros_like(linked) if which is None else which
+        expected, pieces = naive_loss(similarities, linked, form, marks)
+        assert float(loss) == pytest.approx(expected, rel=1e-5)
+        assert int(count) == pieces > 0
+
+
+@pytest.mark.parametrize("form", get_args(LossForm))
+def test_pieces_of_words_without_a_link_are_to_give_all_to_the_null_word(form: LossForm) -> None:
+    words = torch.tensor([[-1, 0, 1, -1], [-1, 0, 1, -1]])
+    similarities = torch.zeros(1, 4, 4)
+    similarities[:, 3] = similarities[:, :, 3] = torch.finfo(torch.float).min
+    linked = torch.zeros(1, 4, 4, dtype=torch.bool)
+    linked[0, 0, 0] = True
+    rule = ExtractionRule(null_word=True)
+    loss, count = ssa_loss(similarities, linked, words, rule, form)
+    assert float(loss) == pytest.approx(4 * math.log(3))  # of each side, a link and a null word
+    assert int(count) == 4
+    similarities[0, 2, 0] = similarities[0, 0, 2] = 50.0
+    loss, _ = ssa_loss(similarities, linked, words, rule, form)
+    assert float(loss) == pytest.approx(2 * math.log(3))
+    unsure = torch.zeros_like(linked)
+    unsure[0, 1, 1] = True
+    _, count = ssa_loss(similarities, linked, words, rule, form, unsure)
+    assert int(count) == 2  # a word that may have a link is not to have none
 
 
 def test_pieces_that_do_not_compete_never_make_the_loss_infinite() -> None:
-    scores = torch.zeros(1, 3, 3).masked_fill(
-        torch.eye(3).bool()[None], torch.finfo(torch.float).min
-    )
-    scores.requires_grad_()
-    labels = torch.zeros(1, 3, 3, dtype=torch.bool)
-    labels[0, 0, 1] = True
-    for scale in (1.0, 20.0):
-        loss, _ = ssa_loss(scores, labels, ExtractionRule(scale=scale), normalize=True)
-        (gradient,) = torch.autograd.grad(loss, scores)
-        assert float(loss.detach()) == pytest.approx(2 * math.log(2))
-        assert gradient.isfinite().all()
+    words = torch.tensor([[0, 1, 2], [0, 1, 2]])
+    lowest = torch.finfo(torch.float).min
+    similarities = torch.zeros(1, 3, 3).masked_fill(torch.eye(3).bool()[None], lowest)
+    similarities.requires_grad_()
+    linked = torch.zeros(1, 3, 3, dtype=torch.bool)
+    linked[0, 0, 1] = True
+    for form in get_args(LossForm):
+        for scale in (1.0, 20.0):
+            loss, _ = ssa_loss(similarities, linked, words, ExtractionRule(scale=scale), form)
+            (gradient,) = torch.autograd.grad(loss, similarities)
+            assert float(loss.detach()) == pytest.approx(2 * math.log(2))
+            assert gradient.isfinite().all()
 
 
 def test_the_tlm_loss_equals_a_loop_over_the_whole_vocabulary() -> None:

@@ -1,22 +1,26 @@
 """Both stages, end to end on a tiny model: runs, their folders, resuming, and what they learn."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 
 from tests.weights.test_backbones import LETTERS, save
+from xalign.aligner import Aligner
 from xalign.errors import InputError, ModelError
+from xalign.metrics import score
 from xalign.model.config import Depth, ExtractionRule
-from xalign.training.run import open_dev_set
 from xalign.training.stages import Machine, Settings, finetune_ssa, train_tlm
+from xalign.training.tuning import open_dev_set
 from xalign.weights.checkpoint import load
 
 DEPTH = Depth(num_self_layers=2, num_cross_layers=1, align_layer=3)
-RULE = ExtractionRule(method="threshold", threshold=0.15, scale=0.2, null_word=True)
+RULE = ExtractionRule(method="words", threshold=0.15, scale=0.2, null_word=True)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,8 @@ def stage_1(
     shown: list[dict[str, Any]] = []
     train_tlm(
         settings(corpus, **changes), machine(output.parent), output, model=encoder, depth=DEPTH,
-        copy_cross=False, mask_rate=0.3, negatives=20, resume=resume, show=shown.append,
+        init_cross="random", mask_rate=0.3, negatives=20, choose_layer=True, resume=resume,
+        show=shown.append,
     )  # fmt: skip
     return shown
 
@@ -78,12 +83,11 @@ def test_stage_1_learns_to_predict_and_keeps_the_best_model(
 ) -> None:
     shown = stage_1(encoder, corpus, tmp_path / "run", steps=60, every=20)
     assert [record["step"] for record in shown] == list(range(1, 61))
-    metrics = [
-        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    ]
-    assert [record["step"] for record in metrics] == [20, 40, 60]
-    assert metrics[-1]["loss"] < metrics[0]["loss"]
-    assert metrics[0]["aer"].keys() == {"pairs"}
+    records = metrics(tmp_path / "run")
+    assert [record["step"] for record in records] == [20, 40, 60]
+    assert records[-1]["loss"] < records[0]["loss"]
+    assert records[0]["aer"].keys() == {"pairs"}
+    assert (tmp_path / "run" / "metrics.png").read_bytes().startswith(b"\x89PNG")
     best = load(str(tmp_path / "run"))
     assert best.network.config.num_cross_layers == 1
     record = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -91,15 +95,160 @@ def test_stage_1_learns_to_predict_and_keeps_the_best_model(
     assert record.keys() >= {"command", "xalign", "torch", "python", "machine", "started"}
 
 
-def test_stage_2_raises_the_agreement_with_gold(encoder: str, corpus: str, tmp_path: Path) -> None:
-    stage_1(encoder, corpus, tmp_path / "first", steps=150, every=50, rate=3e-3, self_rate=3e-3)
+def stage_2(model: str, corpus: str, output: Path, **changes: Any) -> list[dict[str, Any]]:
+    """Run stage 2; gives what was shown."""
     shown: list[dict[str, Any]] = []
+    options: dict[str, Any] = {
+        "teacher": None, "links": (), "rule": RULE, "form": "words", "choose_threshold": True,
+        "resume": False,
+    }  # fmt: skip
+    options |= {name: changes.pop(name) for name in list(changes) if name in options}
     finetune_ssa(
-        settings(corpus, steps=40, every=40), machine(tmp_path), tmp_path / "second",
-        model=str(tmp_path / "first"), rule=RULE, normalize=True, resume=False, show=shown.append,
+        settings(corpus, **changes), machine(output.parent), output, model=model,
+        show=shown.append, **options,
     )  # fmt: skip
+    return shown
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """What a run wrote down."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    stage_1(encoder, corpus, tmp_path / "first", steps=150, every=50, rate=3e-3, self_rate=3e-3)
+    shown = stage_2(str(tmp_path / "first"), corpus, tmp_path / "second", steps=40, every=20)
     assert shown[-1]["loss"] < shown[0]["loss"]
-    assert load(str(tmp_path / "second")).rule == RULE
+    model = load(str(tmp_path / "second"))
+    assert (model.rule.method, model.rule.null_word) == ("words", True)
+    lowest = min(model.curve, key=lambda point: point.aer)
+    assert (lowest.scale, lowest.threshold) == (model.rule.scale, model.rule.threshold)
+    best = min(record["mean_aer"] for record in metrics(tmp_path / "second"))
+    assert lowest.aer == pytest.approx(best)
+    (dev,) = [open_dev_set(corpus)]
+    aligner = Aligner(model, device=torch.device("cpu"), threads=1, batch_pieces=500)
+    assert score(list(aligner.align(dev.pairs)), dev.gold).aer == pytest.approx(best)
+
+
+def test_a_threshold_that_is_given_is_kept(encoder: str, corpus: str, tmp_path: Path) -> None:
+    stage_2(encoder, corpus, tmp_path / "run", choose_threshold=False, steps=2)
+    assert load(str(tmp_path / "run")).rule == RULE
+
+
+def test_no_step_only_chooses_how_to_read_a_model(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    stage_2(encoder, corpus, tmp_path / "run", steps=0)
+    (record,) = metrics(tmp_path / "run")
+    assert record["step"] == 0
+    model, before = load(str(tmp_path / "run")), load(encoder)
+    assert len(model.curve) > 10
+    first = "layers.0.ffn_in.weight"
+    assert torch.equal(model.network.state_dict()[first], before.network.state_dict()[first])
+
+
+def test_stage_1_chooses_the_alignment_layer_or_keeps_the_one_given(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    stage_1(encoder, corpus, tmp_path / "run")
+    chosen = load(str(tmp_path / "run"))
+    assert {point.layer for point in chosen.curve} == {2, 3}
+    lowest = min(chosen.curve, key=lambda point: point.aer)
+    assert chosen.network.config.align_layer == lowest.layer
+    assert len(chosen.network.layers) == 3
+
+
+def test_ten_pairs_are_learnt_by_heart(encoder: str, corpus: str, tmp_path: Path) -> None:
+    lines = Path(corpus).read_text().splitlines(keepends=True)[:10]
+    few = tmp_path / "few.txt"
+    few.write_text("".join(lines))
+    links = ["0-1 1-0 2-3 3-2 4-4\n", "0-0 1-2 2-1 3-4 4-3\n"] * 5  # nothing that letters tell
+    few.with_suffix(".talp").write_text("".join(links))
+    stage_1(encoder, corpus, tmp_path / "first", dev=(), steps=1)
+    stage_2(
+        str(tmp_path / "first"), str(few), tmp_path / "second", dev=(str(few),), steps=300,
+        every=100, links=(str(few.with_suffix(".talp")),), rate=3e-3, self_rate=3e-3,
+    )  # fmt: skip
+    assert metrics(tmp_path / "second")[-1]["mean_aer"] == 0
+
+
+def test_given_links_hold_some_pairs_out_and_stop_when_no_better(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    gold = str(Path(corpus).with_suffix(".talp"))
+    shown = stage_2(
+        encoder, corpus, tmp_path / "run", dev=(), links=(gold,), steps=50, every=1, patience=3,
+        rate=1e-9, self_rate=1e-9,
+    )  # fmt: skip
+    assert shown[-1]["step"] < 50
+    assert shown[-1]["aer"].keys() == {"pairs held out"}
+    rates = [record["mean_aer"] for record in metrics(tmp_path / "run")]
+    assert min(rates[:-3]) <= min(rates[-3:])
+
+
+def test_a_teacher_may_be_another_model_but_must_cut_words_alike(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    stage_2(encoder, corpus, tmp_path / "run", teacher=encoder, steps=2)
+    with pytest.raises(ModelError, match="teacher 'e5-small': expected the tokenizer of the model"):
+        stage_2(encoder, corpus, tmp_path / "other", teacher="e5-small")
+
+
+def test_embeddings_learn_when_asked(encoder: str, corpus: str, tmp_path: Path) -> None:
+    stage_2(encoder, corpus, tmp_path / "run", tune_embeddings=True, steps=2, dev=())
+    before = load(encoder).network.state_dict()
+    after = weights(tmp_path / "run")
+    for name in ("pieces.weight", "positions.weight", "norm.weight"):
+        assert not torch.equal(after[name], before[name])
+
+
+def test_computing_layers_again_changes_no_gradient(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    for recompute in (False, True):
+        output = tmp_path / str(recompute)
+        spare = dataclasses.replace(machine(tmp_path), recompute=recompute)
+        train_tlm(
+            settings(corpus, dev=()), spare, output, model=encoder, depth=DEPTH, init_cross="random",
+            mask_rate=0.3, negatives=20, choose_layer=True, resume=False, show=lambda _: None,
+        )  # fmt: skip
+    ours, theirs = weights(tmp_path / "True"), weights(tmp_path / "False")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint_whole(
+    encoder: str, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def fill_up(state: dict[str, torch.Tensor], path: Path) -> None:
+        written.append(path)
+        if len(written) > 2:  # the model and the state of the first validation
+            path.write_bytes(b"half a file")
+            raise safetensors.SafetensorError("No space left on device (os error 28)")
+        save_file(state, path)
+
+    save_file = safetensors.torch.save_file
+    monkeypatch.setattr(safetensors.torch, "save_file", fill_up)
+    with pytest.raises(OSError, match="No space left on device"):
+        stage_1(encoder, corpus, tmp_path / "run", dev=())
+    monkeypatch.undo()
+    assert load(str(tmp_path / "run")).network.config.num_cross_layers == 1
+    shown = stage_1(encoder, corpus, tmp_path / "run", dev=(), resume=True)
+    assert [record["step"] for record in shown] == [3, 4, 5, 6]
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_one_bad_corpus_of_many_is_named_before_any_step(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text("no separator\n")
+    with pytest.raises(InputError, match=r"bad\.txt: expected pairs to train on, found none"):
+        stage_1(encoder, corpus, tmp_path / "run", corpora=(corpus, str(bad), corpus))
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_is_not_trained_stays_as_it_was(encoder: str, corpus: str, tmp_path: Path) -> None:
@@ -131,7 +280,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     with pytest.raises(KilledError):
         train_tlm(
             settings(corpus, dev=()), machine(tmp_path), tmp_path / "part", model=encoder, depth=DEPTH,
-            copy_cross=False, mask_rate=0.3, negatives=20, resume=False, show=stop_at_5,
+            init_cross="random", mask_rate=0.3, negatives=20, choose_layer=True, resume=False, show=stop_at_5,
         )  # fmt: skip
     shown = stage_1(encoder, corpus, tmp_path / "part", resume=True, dev=())
     assert [record["step"] for record in shown] == [5, 6]
@@ -159,10 +308,7 @@ def test_a_stage_that_would_train_nothing_is_refused(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match="no layer would train"):
-        finetune_ssa(
-            settings(corpus, tune_self=0), machine(tmp_path), tmp_path / "run", model=encoder,
-            rule=RULE, normalize=False, resume=False, show=lambda _: None,
-        )  # fmt: skip
+        stage_2(encoder, corpus, tmp_path / "run", tune_self=0)
 
 
 def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from xalign.weights.checkpoint import Checkpoint, load, save_folder
 BATCH = pack_pairs(
     [(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))]
 )
-RULE = ExtractionRule(method="threshold", threshold=0.3, scale=0.06, null_word=True)
+RULE = ExtractionRule(method="pieces", threshold=0.3, scale=0.06, null_word=True)
 
 
 @torch.no_grad()

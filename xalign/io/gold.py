@@ -12,7 +12,7 @@ XL-WA         ``source TAB target TAB links``          0
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xalign.alignment import GoldAlignment, Link
@@ -97,6 +97,27 @@ def parse_talp(text: str, path: str, number: int) -> list[Marked]:
             raise InputError(path, number, f"{expected}, found {word[:40]!r}")
         links.append((int(found[1]), int(found[3]), found[2] == "-"))
     return links
+
+
+def stream_talp(
+    open_lines: Callable[[], Iterable[bytes]], path: str, base: int | None = None
+) -> Iterator[GoldAlignment]:
+    """An alignment a line of talp or Pharaoh links, of a file of any length, read twice.
+
+    ``open_lines`` opens the file anew. The first reading finds the index base, and ends where it
+    is known.
+
+    >>> [sorted(gold.sure) for gold in stream_talp(lambda: [b"1-1 2-3", b""], "links.talp")]
+    [[(0, 0), (1, 2)], []]
+    """
+
+    def marked() -> Iterator[list[Marked]]:
+        for number, line in enumerate(open_lines(), 1):
+            yield parse_talp(line.decode(errors="backslashreplace"), path, number)
+
+    base = find_base(marked()) if base is None else base
+    for links in marked():
+        yield GoldAlignment(shift(links, base, True), shift(links, base, False))
 
 
 def parse_table(row: Sequence[str], path: str, number: int) -> list[Marked]:

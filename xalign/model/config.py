@@ -53,19 +53,21 @@ class CrossAlignConfig:
 class ExtractionRule:
     """How links are read off a similarity matrix.
 
-    ``argmax``: piece pairs that are each other's most similar piece. ``threshold``: piece pairs
-    whose two softmax probabilities both exceed ``threshold`` (eq. 10). Similarities are multiplied
-    by ``scale`` before a softmax. With ``null_word``, the first special piece competes for links.
+    ``words``: word pairs whose probability, made of what both softmaxes give to all of their
+    pieces, exceeds ``threshold``. ``pieces``: piece pairs whose two softmax probabilities both
+    exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
+    Similarities are multiplied by ``scale`` before a softmax. With ``null_word``, the first special
+    piece competes for links.
     """
 
-    method: Literal["argmax", "threshold"] = "argmax"
+    method: Literal["words", "pieces", "argmax"] = "argmax"
     threshold: float = 0.15
     scale: float = 1.0
     null_word: bool = False
 
     def __post_init__(self) -> None:
-        if self.method not in ("argmax", "threshold"):
-            expected = "expected the extraction method 'argmax' or 'threshold'"
+        if self.method not in (methods := ("words", "pieces", "argmax")):
+            expected = f"expected an extraction method of {', '.join(methods)}"
             raise ModelError(f"{expected}, found {self.method!r}")
         if not 0 <= self.threshold < 1:
             raise ModelError(f"expected a threshold from 0 to below 1, found {self.threshold}")

@@ -5,11 +5,13 @@ Shapes: B pairs, N pieces of all 2B sentences end to end, L longest sentence, D 
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from xalign.model.config import CrossAlignConfig
 from xalign.model.layers import Layer
@@ -23,8 +25,11 @@ class CrossAlign(nn.Module):
     """Encodes both sentences of a pair, first apart, then each in view of the other.
 
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
-    align, only layers up to the alignment layer are run, and `pruned` keeps no others.
+    align, only layers up to the alignment layer are run, and `pruned` keeps no others. With
+    ``recompute``, what is needed for gradients is computed again instead of kept.
     """
+
+    recompute = False
 
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
         super().__init__()
@@ -40,7 +45,10 @@ class CrossAlign(nn.Module):
         x = self.norm(self.pieces(batch.ids) + self.positions(batch.positions))  # (N, D)
         yield x
         for layer in self.layers:
-            x = layer(x, batch)  # (N, D)
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(layer, x, batch, use_reentrant=False)  # (N, D)
+            else:
+                x = layer(x, batch)  # (N, D)
             yield x
 
     def forward(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -51,8 +59,12 @@ class CrossAlign(nn.Module):
 
     def pruned(self) -> "CrossAlign":
         """The same network without the layers above the alignment layer; weights are shared."""
-        lower = copy.copy(self)
-        lower._modules = {**self._modules, "layers": self.layers[: self.config.align_layer]}
+        lower, kept = copy.copy(self), self.config.align_layer
+        lower._modules = {**self._modules, "layers": self.layers[:kept]}
+        num_self = min(self.config.num_self_layers, kept)
+        lower.config = replace(
+            self.config, num_self_layers=num_self, num_cross_layers=kept - num_self
+        )
         return lower
 
 

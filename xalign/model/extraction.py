@@ -1,6 +1,7 @@
 """From states to links: similarity, the two softmaxes (eq. 10), mutual argmax, pieces to words.
 
-Shapes: B pairs, S source pieces, T target pieces, D width, K links.
+Shapes: B pairs, S source pieces, T target pieces, D width. Words stand at places of their own in
+tables of the same size: (B, S, T) of words is filled up to the last word only.
 """
 
 import torch
@@ -11,11 +12,11 @@ from xalign.model.packing import PairBatch
 
 
 def similarity(src: Tensor, tgt: Tensor, src_keep: Tensor, tgt_keep: Tensor) -> Tensor:
-    """Dot product of every source (B, S, D) with every target piece (B, T, D): (B, S, T).
+    """Dot product of every source (B, S, D) with every target piece (B, T, D): (B, S, T), fp32.
 
     Where a piece is not kept (masks (B, S), (B, T)), the lowest number of the type stands.
     """
-    products = src @ tgt.transpose(1, 2)  # (B, S, T)
+    products = (src @ tgt.transpose(1, 2)).float()  # (B, S, T)
     keep = src_keep[:, :, None] & tgt_keep[:, None]  # (B, S, T)
     return products.masked_fill(~keep, torch.finfo(products.dtype).min)
 
@@ -24,11 +25,6 @@ def probabilities(scores: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Source-to-target and target-to-source softmax of similarities (B, S, T): two (B, S, T)."""
     scaled = scores * scale
     return scaled.softmax(2), scaled.softmax(1)
-
-
-def above_threshold(forward: Tensor, backward: Tensor, threshold: float) -> Tensor:
-    """Pairs that both softmaxes (B, S, T) put above ``threshold`` (eq. 10): bool (B, S, T)."""
-    return (forward > threshold) & (backward > threshold)
 
 
 def mutual_argmax(scores: Tensor) -> Tensor:
@@ -57,20 +53,58 @@ def batch_similarity(
     return similarity(*states, src_keep, tgt_keep)
 
 
-def piece_links(scores: Tensor, rule: ExtractionRule) -> Tensor:
-    """Linked piece pairs by ``rule``, of similarities (B, S, T): bool (B, S, T)."""
-    if rule.method == "argmax":
-        return mutual_argmax(scores)
-    return above_threshold(*probabilities(scores, rule.scale), rule.threshold)
+def pool_pieces(values: Tensor, words: Tensor, side: int, reduce: str) -> Tensor:
+    """Sums (``sum``) or maxima (``amax``) of ``values`` (B, S, T) over each word: (B, S, T).
+
+    ``words`` are those of the pieces along dimension ``side``: (B, S) for 1, (B, T) for 2; -1 for
+    none. Word w comes to place w of that dimension, and 0 where there is no word. Pieces are added
+    one after the other, so that padding never changes a sum.
+    """
+    length = values.shape[side]
+    places = words.masked_fill(words < 0, length)  # one more, for what belongs to no word
+    places = places[:, :, None] if side == 1 else places[:, None]
+    padded = list(values.shape)
+    padded[side] += 1
+    pooled = values.new_zeros(padded)
+    pooled = pooled.scatter_reduce(side, places.expand_as(values), values, reduce)
+    return pooled.narrow(side, 0, length)
 
 
-def word_links(linked: Tensor, words: Tensor) -> Tensor:
-    """Links of words from linked pieces (B, S, T): sorted rows ``pair, i, j`` (K, 3).
+def word_probabilities(
+    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor
+) -> Tensor:
+    """Probability that two words are linked, of both softmaxes (B, S, T) of pieces: (B, S, T).
 
-    Two words are linked if any of their pieces are; ``words`` (2B, L) are those of a `PairBatch`.
+    What a source piece gives to a target word is the sum over the pieces of that word; what a
+    source word gives is the mean over its own pieces. The same holds backward, and the geometric
+    mean of both is the probability of the pair. So words of many pieces, over which the softmaxes
+    have to spread, are linked as surely as others.
+    """
+    each_way = []
+    for side, values, words in ((1, forward, src_words), (2, backward, tgt_words)):
+        sums = pool_pieces(pool_pieces(values, src_words, 1, "sum"), tgt_words, 2, "sum")
+        counts = pool_pieces(torch.ones_like(values), words, side, "sum")
+        each_way.append(sums / counts.clamp(min=1).narrow(3 - side, 0, 1))
+    return (each_way[0] * each_way[1]).sqrt()
+
+
+def link_scores(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
+    """What ``rule`` holds against its threshold, for every word pair, from 0 to 1: (B, S, T).
+
+    ``similarities`` (B, S, T) are those of pieces, and ``words`` (2B, L) those of a `PairBatch`. By
+    a rule for pieces, two words are linked as surely as any of their pieces.
     """
     src_words, tgt_words = words.tensor_split(2)
-    pair, src, tgt = linked.nonzero(as_tuple=True)
-    rows = torch.stack([pair, src_words[pair, src], tgt_words[pair, tgt]], 1)  # (K, 3)
-    links: Tensor = torch.unique(rows[(rows >= 0).all(1)], dim=0)  # (K, 3)
-    return links
+    if rule.method == "argmax":
+        pieces = mutual_argmax(similarities).to(similarities.dtype)
+    else:
+        forward, backward = probabilities(similarities, rule.scale)
+        if rule.method == "words":
+            return word_probabilities(forward, backward, src_words, tgt_words)
+        pieces = torch.minimum(forward, backward)
+    return pool_pieces(pool_pieces(pieces, src_words, 1, "amax"), tgt_words, 2, "amax")
+
+
+def linked_words(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
+    """Linked word pairs by ``rule``: bool (B, S, T); see `link_scores`."""
+    return link_scores(similarities, words, rule) > rule.threshold

@@ -12,22 +12,27 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
 from xalign.io.files import Source
+from xalign.io.gold import stream_talp
 from xalign.io.pairs import read_pairs
 from xalign.model.packing import PieceSentence
+from xalign.training.augment import Augmentation
+from xalign.training.objectives import Example
 from xalign.weights.tokenizer import Tokenizer
 
-PiecePair = tuple[PieceSentence, PieceSentence]
-
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+FILES = ("ids", "words", "links")
 NO_WORD = 65_535
 WINDOW = 4096
 """Pairs drawn together, so that those of a batch can be of like length."""
@@ -35,13 +40,28 @@ WINDOW = 4096
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What becomes of a corpus before it is cut into pieces.
+
+    Pairs with a side of more than ``max_pieces`` pieces are left out, and, with ``hold_out`` k,
+    every k-th line.
+    """
+
+    max_pieces: int
+    hold_out: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """Pairs of a file as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
 
     ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
-    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``vocabulary`` has every piece that
-    occurs, sorted. ``skipped`` counts lines that were left out: bad, empty, or over the limit.
+    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j,
+    is_sure`` of given links, those of pair k from ``link_offsets[k]``. ``vocabulary`` has every
+    piece that occurs, sorted. ``sha256`` is that of the file and, if given, that of its links.
+    ``skipped`` counts lines that were left out: bad, empty, or over the limit.
     """
 
     path: str
@@ -49,6 +69,8 @@ class Corpus:
     ids: NDArray[np.uint32]
     words: NDArray[np.uint16]
     offsets: NDArray[np.uint64]
+    links: NDArray[np.int32]
+    link_offsets: NDArray[np.uint64]
     vocabulary: NDArray[np.int64]
     skipped: int
 
@@ -61,9 +83,11 @@ class Corpus:
         a, b, c = (self.offsets[first + k].astype(np.int64) for k in range(3))
         return np.stack([b - a, c - b], 1) + 2
 
-    def pair(self, number: int, tokenizer: Tokenizer) -> PiecePair:
-        """Pieces of a pair, between the special ones."""
-        return self._sentence(2 * number, tokenizer), self._sentence(2 * number + 1, tokenizer)
+    def example(self, number: int, tokenizer: Tokenizer) -> Example:
+        """Pieces of a pair, between the special ones, and its links."""
+        given = slice(int(self.link_offsets[number]), int(self.link_offsets[number + 1]))
+        src, tgt = (self._sentence(2 * number + side, tokenizer) for side in range(2))
+        return Example(src, tgt, self.links[given].astype(np.int64))
 
     def _sentence(self, number: int, tokenizer: Tokenizer) -> PieceSentence:
         inner = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
@@ -74,28 +98,41 @@ class Corpus:
         )
 
 
-def open_corpus(path: str, tokenizer: Tokenizer, cache: Path, max_pieces: int) -> Corpus:
+def open_corpus(
+    path: str, tokenizer: Tokenizer, cache: Path, preparation: Preparation,
+    links: str | None = None,
+) -> Corpus:  # fmt: skip
     """The corpus at ``path``, cut into pieces now or at an earlier call, kept in ``cache``.
 
-    Sides of more than ``max_pieces`` pieces, empty sides and bad lines are left out and counted.
+    ``links`` is a file with a line of links for each pair. Bad lines, and what ``preparation``
+    leaves out, are counted.
 
-    Errors: `InputError` when no pair is left.
+    Errors: `InputError` when a file cannot be read, or no pair is left.
     """
-    content, cutter = file_digest(path), hashlib.sha256(tokenizer.content).hexdigest()
-    key = f"{LAYOUT_VERSION} {content} {cutter} {max_pieces}"
+    digests = [file_digest(path), *([file_digest(links)] if links else [])]
+    cutter = hashlib.sha256(tokenizer.content).hexdigest()
+    key = json.dumps([LAYOUT_VERSION, digests, cutter, asdict(preparation)], sort_keys=True)
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     if not folder.exists():
-        write_corpus(path, tokenizer, folder, max_pieces)
+        write_corpus(path, tokenizer, folder, preparation, links)
     skipped = json.loads((folder / "meta.json").read_text())["skipped"]
     offsets = np.load(folder / "offsets.npy", mmap_mode="r")
     if len(offsets) == 1:
         raise InputError(path, 0, f"expected pairs to train on, found none in {skipped} lines")
     return Corpus(
-        path, content,
-        ids=np.memmap(folder / "ids", dtype=np.uint32, mode="r"),
-        words=np.memmap(folder / "words", dtype=np.uint16, mode="r"),
-        offsets=offsets, vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
+        path, " ".join(digests),
+        ids=open_array(folder / "ids", np.uint32),
+        words=open_array(folder / "words", np.uint16),
+        offsets=offsets,
+        links=open_array(folder / "links", np.int32).reshape(-1, 3),
+        link_offsets=np.load(folder / "link_offsets.npy", mmap_mode="r"),
+        vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
     )  # fmt: skip
+
+
+def open_array(path: Path, kind: Any) -> NDArray[Any]:
+    """The numbers in the file at ``path``, mapped; an empty file cannot be."""
+    return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
 
 
 def file_digest(path: str) -> str:
@@ -107,18 +144,49 @@ def file_digest(path: str) -> str:
         raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
 
 
-def write_corpus(path: str, tokenizer: Tokenizer, folder: Path, max_pieces: int) -> None:
+def linked_pairs(
+    path: str, links: str | None, on_bad: Callable[[InputError], None]
+) -> Iterator[tuple[SentencePair, GoldAlignment]]:
+    """Pairs at ``path``, each with its line of the file ``links``, if there is one.
+
+    Errors: `InputError` at a link of words that a pair does not have, or when lines are missing.
+    """
+    pairs = read_pairs(Source(path), path, on_bad)
+    if links is None:
+        yield from ((pair, GoldAlignment()) for pair in pairs)
+        return
+    given = stream_talp(lambda: Source(links), links)
+    for number, (pair, gold) in enumerate(itertools.zip_longest(pairs, given), 1):
+        if pair is None or gold is None:
+            short, long = (path, links) if pair is None else (links, path)
+            expected = f"expected a line for line {number} of {long}, found the end"
+            raise InputError(short, number, expected)
+        for i, j in gold.possible:
+            if not pair.is_empty and (i >= len(pair.src) or j >= len(pair.tgt)):
+                sizes = f"{len(pair.src)} and {len(pair.tgt)} words in {path}"
+                raise InputError(links, number, f"expected links of {sizes}, found {i}-{j}")
+        yield pair, gold
+
+
+def write_corpus(
+    path: str, tokenizer: Tokenizer, folder: Path, preparation: Preparation, links: str | None
+) -> None:
     """Cut the pairs at ``path`` into pieces, into ``folder``, which appears only when whole."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     bad: list[InputError] = []
-    skipped, offsets = 0, [0]
+    skipped, offsets, link_offsets = 0, [0], [0]
     seen: set[int] = set()
     try:
-        with (part / "ids").open("wb") as ids_file, (part / "words").open("wb") as words_file:
-            for pair in read_pairs(Source(path), path, bad.append):
-                sides = [tokenizer.encode(pair.src), tokenizer.encode(pair.tgt)]
-                if pair.is_empty or max(map(len, sides)) > max_pieces:
+        with ExitStack() as stack:
+            files = [stack.enter_context((part / name).open("wb")) for name in FILES]
+            ids_file, words_file, links_file = files
+            for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
+                if preparation.hold_out and number % preparation.hold_out == 0:
+                    continue
+                changed = preparation.augmentation(pair, number)
+                sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
+                if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
                     skipped += 1
                     continue
                 for side in sides:
@@ -127,7 +195,11 @@ def write_corpus(path: str, tokenizer: Tokenizer, folder: Path, max_pieces: int)
                     np.where(words < 0, NO_WORD, words).astype(np.uint16).tofile(words_file)
                     offsets.append(offsets[-1] + len(words))
                     seen.update(side.ids[1:-1])
+                rows = link_rows(gold, changed)
+                rows.tofile(links_file)
+                link_offsets.append(link_offsets[-1] + len(rows))
         np.save(part / "offsets.npy", np.array(offsets, dtype=np.uint64))
+        np.save(part / "link_offsets.npy", np.array(link_offsets, dtype=np.uint64))
         np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
         (part / "meta.json").write_text(json.dumps({"path": path, "skipped": skipped}))
         try:
@@ -140,6 +212,16 @@ def write_corpus(path: str, tokenizer: Tokenizer, folder: Path, max_pieces: int)
     if skipped:
         reason = f"; the first that cannot be read: {bad[0]}" if bad else ""
         logger.warning("%s: %d lines are left out%s", path, skipped, reason)
+
+
+def link_rows(gold: GoldAlignment, pair: SentencePair) -> NDArray[np.int32]:
+    """Rows ``i, j, is_sure`` of the links whose words ``pair`` still has: (K, 3)."""
+    rows = [
+        (i, j, (i, j) in gold.sure)
+        for i, j in sorted(gold.possible)
+        if i < len(pair.src) and j < len(pair.tgt)
+    ]
+    return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
 
 class Sampler:

@@ -7,7 +7,7 @@ step run in threads, one after the other, or on other machines, and come to the 
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from xalign.errors import TrainingError
-from xalign.training.objectives import Objective, Pairs
+from xalign.training.objectives import Examples, Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Schedule:
     weight_decay: float = 0.0
     shard_pieces: int = 2048
     threads: int = 1
+    bf16: bool = False
     seed: int = 1
 
     def factor(self, step: int) -> float:
@@ -53,13 +54,13 @@ class Progress:
     seconds: float
 
 
-def cut_into_shards(pairs: Pairs, pieces: int) -> list[Pairs]:
+def cut_into_shards(examples: Examples, pieces: int) -> list[Examples]:
     """Consecutive parts of a batch, of about ``pieces`` pieces each."""
-    sizes = np.cumsum([len(src) + len(tgt) for src, tgt in pairs])
+    sizes = np.cumsum([example.num_pieces for example in examples])
     count = max(1, round(int(sizes[-1]) / pieces))
     ends = np.searchsorted(sizes, sizes[-1] * np.arange(1, count + 1) / count) + 1
-    bounds = [0, *np.minimum(ends, len(pairs)).tolist()]
-    return [pairs[a:b] for a, b in itertools.pairwise(bounds) if a < b]
+    bounds = [0, *np.minimum(ends, len(examples)).tolist()]
+    return [examples[a:b] for a, b in itertools.pairwise(bounds) if a < b]
 
 
 class Trainer:
@@ -78,7 +79,9 @@ class Trainer:
             weight_decay=schedule.weight_decay, foreach=True,
         )  # fmt: skip
 
-    def take_step(self, objective: Objective, batch: Pairs, executor: ThreadPoolExecutor) -> float:
+    def take_step(
+        self, objective: Objective, batch: Examples, executor: ThreadPoolExecutor
+    ) -> float:
         """Move the parameters by the gradient of one batch; gives the loss per piece before.
 
         Errors: `TrainingError` when the loss or the gradient is not a number.
@@ -111,12 +114,13 @@ class Trainer:
         return loss
 
     def _shard(
-        self, objective: Objective, number: int, pairs: Pairs
+        self, objective: Objective, number: int, examples: Examples
     ) -> tuple[tuple[Tensor | None, ...], float, float]:
         """Gradients of one shard's loss, the loss, and its number of pieces."""
         seed = np.random.SeedSequence([self.schedule.seed, self.step, number]).generate_state(1)
-        loss, pieces = objective(pairs, torch.Generator().manual_seed(int(seed[0])))
         values = list(self.parameters.values())
+        with torch.autocast(values[0].device.type, torch.bfloat16, enabled=self.schedule.bf16):
+            loss, pieces = objective(examples, torch.Generator().manual_seed(int(seed[0])))
         found = torch.autograd.grad(loss, values, allow_unused=True)
         return found, float(loss.detach()), float(pieces)
 
@@ -164,6 +168,17 @@ def add_over_processes(tensors: Sequence[Tensor]) -> None:
     """Replace every tensor by its sum over all processes, in one exchange for each type."""
     if not dist.is_initialized():
         return
+    try:
+        exchange(tensors)
+    except RuntimeError as error:  # gloo and nccl have no other
+        raise TrainingError(
+            "a process of this run has ended, or cannot be reached: "
+            f"{str(error).splitlines()[0]}; start all again and go on with --resume"
+        ) from error
+
+
+def exchange(tensors: Sequence[Tensor]) -> None:
+    """The sum of `add_over_processes`."""
     for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # in every process's order
         mine = [tensor for tensor in tensors if tensor.dtype == kind]
         flat = torch.cat([tensor.flatten() for tensor in mine])
@@ -172,18 +187,15 @@ def add_over_processes(tensors: Sequence[Tensor]) -> None:
             tensor.copy_(part.view_as(tensor))
 
 
-def train(
-    trainer: Trainer,
-    objective: Objective,
-    batches: Iterator[Pairs],
-    done: Callable[[Progress], None],
-) -> None:
-    """Take steps up to the schedule's end, and tell ``done`` after each."""
+def steps(
+    trainer: Trainer, objective: Objective, batches: Iterator[Examples]
+) -> Iterator[Progress]:
+    """Take steps up to the schedule's end; each is told of when it is done."""
     started, pieces = time.perf_counter(), 0
     threads = trainer.schedule.threads
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:
         while trainer.step < trainer.schedule.steps:
             batch = next(batches)
             loss = trainer.take_step(objective, batch, executor)
-            pieces += sum(len(src) + len(tgt) for src, tgt in batch)
-            done(Progress(trainer.step, loss, pieces, time.perf_counter() - started))
+            pieces += sum(example.num_pieces for example in batch)
+            yield Progress(trainer.step, loss, pieces, time.perf_counter() - started)

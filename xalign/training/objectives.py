@@ -7,25 +7,43 @@ sentence, D width.
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, TLMHead
-from xalign.model.extraction import batch_similarity, piece_links
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.extraction import batch_similarity, linked_words
+from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 from xalign.training.losses import (
-    add_null_word,
+    LossForm,
     candidate_pieces,
-    spread_to_words,
     ssa_loss,
     tlm_loss,
+    word_table,
 )
 from xalign.training.masking import mask_pieces
 
-Pairs = Sequence[tuple[PieceSentence, PieceSentence]]
-Objective = Callable[[Pairs, torch.Generator], tuple[Tensor, Tensor]]
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), if any are given."""
+
+    src: PieceSentence
+    tgt: PieceSentence
+    links: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of both sides."""
+        return len(self.src) + len(self.tgt)
+
+
+Examples = Sequence[Example]
+Objective = Callable[[Examples, torch.Generator], tuple[Tensor, Tensor]]
 
 
 def tlm_objective(
@@ -44,10 +62,10 @@ def tlm_objective(
     vocabulary.
     """
 
-    def objective(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         device = head.bias.device
         masked = mask_pieces(
-            pack_pairs(pairs), rate=rate, mask=mask, vocabulary=vocabulary, generator=generator
+            pack(examples), rate=rate, mask=mask, vocabulary=vocabulary, generator=generator
         )
         candidates = candidate_pieces(masked.targets, vocabulary, negatives, generator).to(device)
         *_, states = network.layer_states(masked.batch.to(device))  # (N, D)
@@ -63,26 +81,51 @@ def tlm_objective(
 
 def ssa_objective(
     network: CrossAlign, teacher: CrossAlign, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, normalize: bool,
+    rule: ExtractionRule, form: LossForm,
 ) -> Objective:  # fmt: skip
-    """Stage 2: learn the links of a frozen ``teacher``, raised to words (eq. 12).
+    """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
-    The teacher's links are read off by ``teacher_rule``. Where ``rule`` has the null word, the
-    pieces of words without a link are labelled with it; else they have no label, and no loss.
+    They are read off by ``teacher_rule``.
     """
 
-    def objective(pairs: Pairs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        batch = pack_pairs(pairs).to(network.norm.weight.device)
-        src_words, tgt_words = batch.words.tensor_split(2)  # each (B, L)
+    def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        batch = pack(examples).to(network.norm.weight.device)
         with torch.no_grad():
-            found = piece_links(batch_similarity(teacher(batch), batch, teacher_rule), teacher_rule)
-            labels = spread_to_words(found, src_words, tgt_words)  # (B, L, L)
-            if rule.null_word:
-                labels = add_null_word(labels, src_words, tgt_words)
-        scores = batch_similarity(network(batch), batch, rule)  # (B, L, L)
-        return ssa_loss(scores, labels, rule, normalize=normalize)
+            found = batch_similarity(teacher(batch), batch, teacher_rule)  # (B, L, L)
+            linked = linked_words(found, batch.words, teacher_rule)  # (B, L, L)
+        similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
+        return ssa_loss(similarities, linked, batch.words, rule, form)
 
     return objective
+
+
+def links_objective(network: CrossAlign, *, rule: ExtractionRule, form: LossForm) -> Objective:
+    """Stage 2 with given links in place of a teacher's.
+
+    Sure links are learnt. Links that are only possible are neither right nor wrong.
+    """
+
+    def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        batch = pack(examples).to(network.norm.weight.device)
+        links = given_links(examples).to(batch.words.device)  # (K, 4)
+        similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
+        size = (len(similarities), *similarities.shape[1:])
+        sure, given = (word_table(rows[:, :3], size) for rows in (links[links[:, 3] > 0], links))
+        return ssa_loss(similarities, sure, batch.words, rule, form, given & ~sure)
+
+    return objective
+
+
+def pack(examples: Examples) -> PairBatch:
+    """The batch of ``examples``."""
+    return pack_pairs([(example.src, example.tgt) for example in examples])
+
+
+def given_links(examples: Examples) -> Tensor:
+    """Links given with ``examples``, as rows ``pair, i, j, is_sure`` (K, 4)."""
+    owners = np.repeat(np.arange(len(examples)), [len(example.links) for example in examples])
+    links = np.concatenate([example.links for example in examples])  # (K, 3)
+    return torch.from_numpy(np.column_stack([owners, links]))
 
 
 def frozen_copy(network: CrossAlign) -> CrossAlign:

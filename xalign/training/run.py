@@ -4,12 +4,13 @@
 ``config.json`` ...       the best model so far, as `xalign align -m` takes it
 ``run.json``              the settings, command, versions and data, to repeat the run by
 ``metrics.jsonl``         a line every K steps: step, loss, AER of each development set
+``metrics.png``           the same as a picture, where matplotlib is installed
 ``state.safetensors``     parameters and optimiser after the last K steps, to resume from
 ========================  =================================================================
 """
 
+import importlib.util
 import json
-import logging
 import math
 import os
 import platform
@@ -24,63 +25,31 @@ import safetensors.torch
 import torch
 
 import xalign
-from xalign.aligner import Aligner
-from xalign.alignment import SentencePair
-from xalign.errors import InputError, ModelError
-from xalign.io.files import Source
-from xalign.io.gold import Gold, read_gold
-from xalign.io.pairs import read_pairs
-from xalign.metrics import score
-from xalign.training.loop import Progress, Trainer, position, train, wait_for_all
-from xalign.training.objectives import Objective, Pairs
-from xalign.weights.checkpoint import Checkpoint, save_folder
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DevSet:
-    """Pairs with gold links to validate on."""
-
-    name: str
-    pairs: tuple[SentencePair, ...]
-    gold: Gold
-
-
-def open_dev_set(path: str) -> DevSet:
-    """The pairs at ``path`` and the gold links beside it, in a file with the suffix ``.talp``."""
-    gold_path = Path(path).with_suffix(".talp")
-    gold = read_gold(Source(str(gold_path)), str(gold_path))
-    pairs = tuple(read_pairs(Source(path), path))
-    if len(pairs) != len(gold.alignments):
-        expected = f"expected {len(pairs)} lines, as many as {path} has"
-        raise InputError(str(gold_path), 0, f"{expected}, found {len(gold.alignments)}")
-    return DevSet(Path(path).stem, pairs, gold)
-
-
-def error_rates(checkpoint: Checkpoint, sets: Sequence[DevSet], threads: int) -> dict[str, float]:
-    """AER of a model on each development set, as a share of 1."""
-    device = checkpoint.network.norm.weight.device
-    aligner = Aligner(checkpoint, device=device, threads=threads, batch_pieces=2048)
-    return {
-        dev.name: score(list(aligner.align(dev.pairs)), dev.gold.alignments).aer for dev in sets
-    }
+from xalign.errors import ModelError
+from xalign.training.loop import Trainer, position, steps, wait_for_all
+from xalign.training.objectives import Examples, Objective
+from xalign.training.tuning import Choices, DevSet, tune
+from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
 
 
 @dataclass(slots=True)
 class Run:
     """A run in ``folder``: validates and saves every ``every`` steps, keeps the best model.
 
-    Without development sets, the newest model is the best one. Only the first of several processes
-    writes.
+    The model is read by the best of ``choices`` on the development sets. Without these, the newest
+    model is the best one, and read as it is. With ``patience``, a run ends after so many
+    validations without a better one. Only the first of several processes writes.
     """
 
     folder: Path
     checkpoint: Checkpoint
     trainer: Trainer
     dev: Sequence[DevSet]
+    choices: Choices
     every: int
+    patience: int = 0
     best: float = math.inf
+    waited: int = 0
 
     def start(self, settings: dict[str, Any], *, resume: bool) -> None:
         """Open the folder: a new one, or, to ``resume``, one with a run of the same settings.
@@ -108,55 +77,92 @@ class Run:
         self._drop_later_metrics()
 
     def _drop_later_metrics(self) -> None:
-        """Forget what was written after the state that is resumed, and find the best AER before."""
+        """Forget what was written after the state that is resumed; find the best AER before."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        records = [json.loads(line) for line in lines]
-        kept = [record for record in records if record["step"] <= self.trainer.step]
-        self.best = min(
-            (r["mean_aer"] for r in kept if r["mean_aer"] is not None), default=math.inf
-        )
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+        kept = [record for record in read_metrics(path) if record["step"] <= self.trainer.step]
+        for record in kept:
+            self._is_best(record["mean_aer"])
+        with whole_file(path) as part:
+            part.write_text("".join(json.dumps(record) + "\n" for record in kept))
+
+    def _is_best(self, mean: float | None) -> bool:
+        """Whether a mean AER is the lowest so far; remembers it, or how long ago that was."""
+        if mean is None:
+            return True
+        is_best = mean < self.best
+        self.best, self.waited = (mean, 0) if is_best else (self.best, self.waited + 1)
+        return is_best
 
     def go(
-        self, objective: Objective, batches: Iterator[Pairs], show: Callable[[dict[str, Any]], None]
-    ) -> None:
+        self, objective: Objective, batches: Iterator[Examples],
+        show: Callable[[dict[str, Any]], None],
+    ) -> None:  # fmt: skip
         """Train to the end; ``show`` gets a record after every step, with AER where taken."""
         losses: list[float] = []
-
-        def done(progress: Progress) -> None:
+        if self.trainer.schedule.steps == 0:
+            self.save({"step": 0})
+        for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
             rate = progress.pieces / max(progress.seconds, 1e-9)
             record = {"step": progress.step, "loss": progress.loss, "pieces_per_second": rate}
             if progress.step % self.every == 0 or progress.step == self.trainer.schedule.steps:
                 record["loss"] = sum(losses) / len(losses)
                 losses.clear()
-                record |= self.validate()
                 self.save(record)
             show(record)
-
-        train(self.trainer, objective, batches, done)
-
-    def validate(self) -> dict[str, Any]:
-        """AER on every development set, and their mean."""
-        rates = error_rates(self.checkpoint, self.dev, self.trainer.schedule.threads)
-        mean = sum(rates.values()) / len(rates) if rates else None
-        return {"aer": rates, "mean_aer": mean}
+            if self.patience and self.waited >= self.patience:
+                break
 
     def save(self, record: dict[str, Any]) -> None:
-        """Write metrics and state, and the model if it is the best so far."""
+        """Validate; write metrics and state, and the model if it is the best so far."""
+        checkpoint, record["aer"], record["mean_aer"] = self.checkpoint, {}, None
+        if self.dev:
+            tuned = tune(checkpoint, self.dev, self.choices, self.trainer.schedule.threads)
+            checkpoint, record["aer"], record["mean_aer"] = (
+                tuned.checkpoint,
+                tuned.rates,
+                tuned.mean,
+            )
+        is_best = self._is_best(record["mean_aer"])
         if position()[0]:
             return
-        mean = record["mean_aer"]
-        if mean is None or mean < self.best:
-            self.best = math.inf if mean is None else mean
-            save_folder(self.checkpoint, self.folder)
+        if is_best:
+            save_folder(checkpoint, self.folder)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
         state = {name: value.contiguous() for name, value in self.trainer.state().items()}
-        part = self.folder / ".state.safetensors.part"
-        safetensors.torch.save_file(state, part)
-        part.replace(self.folder / "state.safetensors")
+        with whole_file(self.folder / "state.safetensors") as part:
+            safetensors.torch.save_file(state, part)
+        draw_metrics(self.folder)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Records of ``metrics.jsonl``; a last line that was cut off is left out."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def draw_metrics(folder: Path) -> None:
+    """Draw ``metrics.png`` in a run folder, if matplotlib is installed: loss and AER by step."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return
+    from matplotlib.figure import Figure
+
+    records = read_metrics(folder / "metrics.jsonl")
+    at = [record["step"] for record in records]
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(at, [record.get("loss") or math.nan for record in records])
+    left.set(title="loss per piece", xlabel="step")
+    for name in records[-1]["aer"]:
+        right.plot(at, [100 * record["aer"][name] for record in records], linewidth=0.8, label=name)
+    if records[-1]["aer"]:
+        means = [100 * record["mean_aer"] for record in records]
+        right.plot(at, means, linewidth=2.5, color="black", label="mean")
+        right.legend(fontsize=6)
+    right.set(title="AER on development sets (%)", xlabel="step")
+    with whole_file(folder / "metrics.png") as part:
+        figure.savefig(part, dpi=150, format="png")
 
 
 def circumstances() -> dict[str, Any]:
@@ -170,11 +176,5 @@ def circumstances() -> dict[str, Any]:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write an object to ``path``, whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")

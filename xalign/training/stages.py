@@ -1,74 +1,116 @@
 """The two stages, put together: TLM (`train_tlm`) and SSA (`finetune_ssa`)."""
 
 import dataclasses
+import itertools
+import json
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from xalign.devices import choose_device
-from xalign.errors import ModelError
+from xalign.errors import InputError, ModelError
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign, TLMHead, init_randomly
-from xalign.training.data import Corpus, Sampler, open_corpus
+from xalign.training.augment import Augmentation
+from xalign.training.data import (
+    Corpus,
+    Preparation,
+    Sampler,
+    linked_pairs,
+    open_corpus,
+)
 from xalign.training.loop import Schedule, Trainer
-from xalign.training.objectives import Pairs, frozen_copy, ssa_objective, tlm_objective
-from xalign.training.run import Run, open_dev_set
+from xalign.training.losses import LossForm
+from xalign.training.objectives import (
+    Examples,
+    frozen_copy,
+    links_objective,
+    ssa_objective,
+    tlm_objective,
+)
+from xalign.training.run import Run
+from xalign.training.tuning import THRESHOLDS, Choices, DevSet, open_dev_set
 from xalign.weights.checkpoint import Checkpoint, load
 
 Show = Callable[[dict[str, Any]], None]
 Groups = list[tuple[dict[str, nn.Parameter], float]]
+
+STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
+"""Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
+STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
+"""Scales to try after stage 2, in units of that in training."""
+HELD_OUT, MAX_HELD_OUT = 10, 500
+"""Of given links without development sets, every so many-th pair validates, up to a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What both stages need to know; recorded with the run.
 
-    ``corpora`` are drawn from by ``weights``. A step takes ``batch_pieces`` pieces in all, on
-    however many devices. ``rate`` is the learning rate of the cross-attention layers (and the TLM
-    head), ``self_rate`` that of the top ``tune_self`` self-attention layers; all below are frozen.
-    Every ``every`` steps the run is validated on ``dev`` and saved.
+    ``corpora`` are drawn from by ``weights``, or, without these, by their number of pairs to the
+    power of 1 / ``temperature``. A step takes ``batch_pieces`` pieces in all, on however many
+    devices. ``rate`` is the learning rate of the cross-attention layers (and the TLM head),
+    ``self_rate`` that of the top ``tune_self`` self-attention layers and, if asked, of the
+    embeddings; all else is frozen. Every ``every`` steps the run is validated on ``dev`` and saved;
+    it ends early after ``patience`` validations without a better mean AER (0: never).
     """
 
     corpora: tuple[str, ...]
-    weights: tuple[float, ...]
+    weights: tuple[float, ...] = ()
+    temperature: float = 1.0
     steps: int
     batch_pieces: int
     rate: float
     self_rate: float
     tune_self: int
+    tune_embeddings: bool = False
     warmup: int
     max_pieces: int
+    augmentation: Augmentation = field(default_factory=Augmentation)
     every: int
-    dev: tuple[str, ...]
+    patience: int = 0
+    dev: tuple[str, ...] = ()
+    precision: Literal["fp32", "bf16"] = "fp32"
     seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where a run happens, which has no part in its result: device, threads, cache, shard size."""
+    """Where a run happens, which has no part in its result: device, threads, cache, shard size.
+
+    With ``recompute``, layers are computed again for their gradients, which saves memory.
+    """
 
     device: str
     threads: int
     cache: Path
     shard_pieces: int = 2048
+    recompute: bool = False
 
 
 def train_tlm(
     settings: Settings, machine: Machine, output: Path, *, model: str | None, depth: Depth,
-    copy_cross: bool, mask_rate: float, negatives: int, resume: bool, show: Show,
+    init_cross: Literal["copy", "random"], mask_rate: float, negatives: int,
+    choose_layer: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
-    """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``."""
-    checkpoint = load(model, depth, None if copy_cross else settings.seed)
-    network = checkpoint.network.to(choose_device(machine.device))
+    """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``.
+
+    With ``choose_layer``, the alignment layer is the best one on the development sets, among the
+    last self-attention layer and all above; else that of ``depth``.
+    """
+    checkpoint = load(model, depth, settings.seed if init_cross == "random" else None)
+    checkpoint = dataclasses.replace(checkpoint, rule=ExtractionRule(method="words"))
+    network = place(checkpoint.network, machine)
     head = TLMHead(network.config)
     init_randomly(head, torch.Generator().manual_seed(settings.seed))
     head.to(network.norm.weight.device)
-    corpora = open_corpora(settings, machine, checkpoint)
+    corpora = [open_one(path, settings, machine, checkpoint) for path in settings.corpora]
     vocabulary = np.unique(np.concatenate([corpus.vocabulary for corpus in corpora]))
     if checkpoint.tokenizer.mask is None:
         raise ModelError("the tokenizer of this model has no mask piece, which stage 1 needs")
@@ -76,98 +118,161 @@ def train_tlm(
         network, head, vocabulary=torch.from_numpy(vocabulary), mask=checkpoint.tokenizer.mask,
         rate=mask_rate, negatives=negatives,
     )  # fmt: skip
-    groups = trained_layers(network, len(network.layers), settings)
+    groups = trained_parts(network, settings)
     groups.append(
         ({f"head.{name}": value for name, value in head.named_parameters()}, settings.rate)
     )
-    run = make_run(settings, machine, output, checkpoint, groups)
+    unit = 1 / math.sqrt(network.config.width)
+    lowest = depth.num_self_layers if choose_layer else depth.align_layer
+    highest = depth.num_layers if choose_layer else depth.align_layer
+    layers = tuple(range(lowest, highest + 1))
+    choices = Choices(layers, tuple(unit * scale for scale in STAGE_1_SCALES))
+    dev = [open_dev_set(path) for path in settings.dev]
+    run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
     record = dataclasses.asdict(settings) | dataclasses.asdict(depth) | {
-        "stage": "tlm", "model": model, "copy_cross": copy_cross, "mask_rate": mask_rate,
+        "stage": "tlm", "model": model, "init_cross": init_cross, "mask_rate": mask_rate,
         "negatives": negatives, "data": [corpus.sha256 for corpus in corpora],
+        "choose_layer": choose_layer,
     }  # fmt: skip
     run.start(as_json(record), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
 
 
 def finetune_ssa(
-    settings: Settings, machine: Machine, output: Path, *, model: str | None, rule: ExtractionRule,
-    normalize: bool, resume: bool, show: Show,
+    settings: Settings, machine: Machine, output: Path, *, model: str | None, teacher: str | None,
+    links: Sequence[str], rule: ExtractionRule, form: LossForm, choose_threshold: bool,
+    resume: bool, show: Show,
 ) -> None:  # fmt: skip
-    """Stage 2 (eq. 12): learn the model's own links, raised to words, up to its alignment layer.
+    """Stage 2 (eq. 12): learn a teacher's links, raised to words, up to the alignment layer.
 
-    Labels are read off a frozen copy of ``model`` by its own rule; ``rule`` is that of the result.
+    The teacher is a frozen copy of ``model`` or, if given, the model ``teacher``; its links are
+    read off by its own rule. With ``links``, a file for each corpus, these are learnt instead.
+    ``rule`` is that of the result; with ``choose_threshold``, its threshold and scale are the best
+    on the development sets. Given links without such sets are validated on a part that is held out.
     """
     started = load(model)
-    network = started.network.pruned().to(choose_device(machine.device))
-    corpora = open_corpora(settings, machine, started)
-    objective = ssa_objective(
-        network, frozen_copy(network), teacher_rule=started.rule, rule=rule, normalize=normalize
-    )
-    groups = trained_layers(network, len(network.layers), settings)
+    network = place(started.network.pruned(), machine)
+    hold_out = HELD_OUT if links and not settings.dev else 0
+    given: Sequence[str | None] = links or [None] * len(settings.corpora)
+    corpora = [
+        open_one(path, settings, machine, started, gold, hold_out)
+        for path, gold in zip(settings.corpora, given, strict=True)
+    ]
+    dev = [open_dev_set(path) for path in settings.dev]
+    if links:
+        objective = links_objective(network, rule=rule, form=form)
+        if hold_out:
+            dev = [held_out(*files) for files in zip(settings.corpora, links, strict=True)]
+    else:
+        guide = load_teacher(teacher, started) if teacher else started
+        objective = ssa_objective(
+            network, frozen_copy(guide.network).to(network.norm.weight.device),
+            teacher_rule=guide.rule, rule=rule, form=form,
+        )  # fmt: skip
+    groups = trained_parts(network, settings)
     checkpoint = Checkpoint(network, started.tokenizer, rule)
-    run = make_run(settings, machine, output, checkpoint, groups)
+    choices = Choices((network.config.align_layer,), (rule.scale,), (rule.threshold,))
+    if choose_threshold:
+        scales = tuple(rule.scale * factor for factor in STAGE_2_SCALES)
+        choices = dataclasses.replace(choices, scales=scales, thresholds=THRESHOLDS)
+    run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
     record = dataclasses.asdict(settings) | {
-        "stage": "ssa", "model": model, "rule": dataclasses.asdict(rule), "normalize": normalize,
-        "data": [corpus.sha256 for corpus in corpora],
+        "stage": "links" if links else "ssa", "model": model, "teacher": teacher,
+        "links": list(links), "rule": dataclasses.asdict(rule), "form": form,
+        "choose_threshold": choose_threshold, "data": [corpus.sha256 for corpus in corpora],
     }  # fmt: skip
     run.start(as_json(record), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
 
 
-def open_corpora(settings: Settings, machine: Machine, checkpoint: Checkpoint) -> list[Corpus]:
-    """All corpora, cut into pieces."""
-    limit = min(settings.max_pieces, checkpoint.network.config.max_positions)
+def place(network: CrossAlign, machine: Machine) -> CrossAlign:
+    """``network`` on its device, ready to be trained."""
+    network.recompute = machine.recompute
+    return network.to(choose_device(machine.device))
+
+
+def load_teacher(name: str, student: Checkpoint) -> Checkpoint:
+    """The model called ``name``, which must cut words as the ``student`` does."""
+    teacher = load(name)
+    if teacher.tokenizer.content != student.tokenizer.content:
+        raise ModelError(f"teacher {name!r}: expected the tokenizer of the model, found another")
+    return teacher
+
+
+def open_one(
+    path: str, settings: Settings, machine: Machine, checkpoint: Checkpoint,
+    links: str | None = None, hold_out: int = 0,
+) -> Corpus:  # fmt: skip
+    """A corpus, cut into pieces."""
     machine.cache.mkdir(parents=True, exist_ok=True)
-    return [
-        open_corpus(path, checkpoint.tokenizer, machine.cache, limit) for path in settings.corpora
-    ]
+    preparation = Preparation(
+        max_pieces=min(settings.max_pieces, checkpoint.network.config.max_positions),
+        hold_out=hold_out, augmentation=settings.augmentation,
+    )  # fmt: skip
+    return open_corpus(path, checkpoint.tokenizer, machine.cache, preparation, links)
 
 
-def trained_layers(network: CrossAlign, num_layers: int, settings: Settings) -> Groups:
-    """Parameters of the cross layers, and of the top self layers, each with its learning rate.
+def held_out(path: str, links: str) -> DevSet:
+    """The pairs and links that `Preparation.hold_out` leaves out of a corpus, up to a number."""
+    numbered = enumerate(linked_pairs(path, links, lambda _: None), 1)
+    rows = itertools.islice((row for k, row in numbered if k % HELD_OUT == 0), MAX_HELD_OUT)
+    pairs, gold = tuple(zip(*rows, strict=True)) or ((), ())
+    if not pairs:
+        expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
+        raise InputError(path, 0, f"{expected}, found fewer")
+    return DevSet(f"{Path(path).stem} held out", pairs, gold)
+
+
+def trained_parts(network: CrossAlign, settings: Settings) -> Groups:
+    """Parameters of the cross layers, and of all else that learns, each with its learning rate.
 
     Everything else is frozen here.
     """
     network.requires_grad_(False)
     split = network.config.num_self_layers
-    cross, own = range(split, num_layers), range(max(0, split - settings.tune_self), split)
-    groups: Groups = []
-    for layers, rate in ((cross, settings.rate), (own, settings.self_rate)):
-        group = {
-            f"layers.{layer}.{name}": value
-            for layer in layers
-            for name, value in network.layers[layer].requires_grad_(True).named_parameters()
-        }
-        if group:
-            groups.append((group, rate))
+    learning: list[tuple[str, nn.Module, float]] = [
+        (f"layers.{k}", layer, settings.rate if k >= split else settings.self_rate)
+        for k, layer in enumerate(network.layers)
+        if k >= split - settings.tune_self
+    ]
+    if settings.tune_embeddings:
+        lowest = {"pieces": network.pieces, "positions": network.positions, "norm": network.norm}
+        learning += [(name, part, settings.self_rate) for name, part in lowest.items()]
+    groups: dict[float, dict[str, nn.Parameter]] = {}
+    for name, part, rate in learning:
+        for key, value in part.requires_grad_(True).named_parameters():
+            groups.setdefault(rate, {})[f"{name}.{key}"] = value
     if not groups:
         raise ModelError("no layer would train: give the model cross layers, or set --tune-self")
-    return groups
+    return [(group, rate) for rate, group in groups.items()]
 
 
 def make_run(
-    settings: Settings, machine: Machine, output: Path, checkpoint: Checkpoint, groups: Groups
-) -> Run:
+    settings: Settings, machine: Machine, output: Path, checkpoint: Checkpoint, groups: Groups,
+    dev: Sequence[DevSet], choices: Choices,
+) -> Run:  # fmt: skip
     """A run over ``groups`` of parameters, not yet started."""
     schedule = Schedule(
         steps=settings.steps, warmup=settings.warmup, seed=settings.seed,
         threads=machine.threads, shard_pieces=machine.shard_pieces,
+        bf16=settings.precision == "bf16",
     )  # fmt: skip
-    dev = [open_dev_set(path) for path in settings.dev]
-    return Run(output, checkpoint, Trainer(groups, schedule), dev, settings.every)
+    trainer = Trainer(groups, schedule)
+    return Run(output, checkpoint, trainer, dev, choices, settings.every, settings.patience)
 
 
 def stream(
     settings: Settings, corpora: Sequence[Corpus], checkpoint: Checkpoint, start: int
-) -> Iterator[Pairs]:
+) -> Iterator[Examples]:
     """Batches of pairs as pieces, from step ``start`` on."""
-    sampler = Sampler(corpora, settings.weights, budget=settings.batch_pieces, seed=settings.seed)
+    power = 1 / settings.temperature
+    weights = settings.weights or [len(corpus) ** power for corpus in corpora]
+    sampler = Sampler(corpora, weights, budget=settings.batch_pieces, seed=settings.seed)
     for batch in sampler.batches(start):
-        yield [corpora[owner].pair(number, checkpoint.tokenizer) for owner, number in batch]
+        yield [corpora[owner].example(number, checkpoint.tokenizer) for owner, number in batch]
 
 
 def as_json(record: dict[str, Any]) -> dict[str, Any]:
-    """``record`` as it comes back from JSON: tuples are lists."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in record.items()
-    }
+    """``record`` as it comes back from JSON."""
+    content: dict[str, Any] = json.loads(json.dumps(record))
+    return content

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xalign.errors import ModelError
-from xalign.model.config import CrossAlignConfig, Depth
+from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign, init_randomly
 from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 E5_SMALL = "e5-small"
 E5_SMALL_LAYER = 7
 """Layer of e5-small whose separate encodings link best (chosen on gold/dev, docs/benchmarks.md)."""
+E5_SMALL_RULE = ExtractionRule(method="words", scale=0.3, threshold=0.375)
+"""Rule that links best on that layer, chosen likewise."""
 
 BERT_NAMES = {
     "attention_out": "attention.output.dense",
@@ -82,6 +84,36 @@ def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> Cro
         cross = network.layers[network.config.num_self_layers :]
         init_randomly(cross, torch.Generator().manual_seed(seed))
     return network
+
+
+def training_depth(name: str | None) -> Depth:
+    """The depth at which the encoder called ``name`` is trained, unless said otherwise.
+
+    The embedded one keeps the six layers below the one that links best, and gets two cross layers.
+    Others are treated as the paper treats mBERT: the upper two of 12 layers give way to cross
+    layers (m=10, n=2, c=11).
+    """
+    if name in (None, E5_SMALL):
+        return Depth(
+            num_self_layers=E5_SMALL_LAYER - 1, num_cross_layers=2, align_layer=E5_SMALL_LAYER
+        )
+    import transformers
+
+    try:
+        num_layers = transformers.AutoConfig.from_pretrained(name).num_hidden_layers
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(cannot_load(name, error)) from error
+    kept = max(0, num_layers - 2)
+    return Depth(num_self_layers=kept, num_cross_layers=2, align_layer=kept + 1)
+
+
+def cannot_load(name: str | None, error: Exception) -> str:
+    """What to tell about an encoder that transformers does not load."""
+    reason = str(error).strip().splitlines()[0]
+    return (
+        f"model {name!r} cannot be loaded: {reason}; expected a model folder, "
+        f"'{E5_SMALL}', or an encoder with config.json, model.safetensors and a tokenizer"
+    )
 
 
 def check_depth(depth: Depth, num_layers: int, seed: int | None) -> int:
@@ -142,11 +174,7 @@ def load_foreign(
         )  # fmt: skip
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
     except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(
-            f"model {name!r} cannot be loaded: {reason}; expected a model folder, "
-            f"'{E5_SMALL}', or an encoder with config.json, model.safetensors and a tokenizer"
-        ) from error
+        raise ModelError(cannot_load(name, error)) from error
     if absent := sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"])):
         raise ModelError(f"model {name!r}: its weights lack, or misshape, {absent[0]}")
     network = from_bert(

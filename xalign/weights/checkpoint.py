@@ -5,8 +5,11 @@ copy: the piece embeddings and the tokenizer, which come from the installed pack
 """
 
 import dataclasses
+import errno
 import json
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +20,13 @@ import safetensors.torch
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
-from xalign.weights.backbones import E5_SMALL, empty_model, load_e5_small, load_foreign
+from xalign.weights.backbones import (
+    E5_SMALL,
+    E5_SMALL_RULE,
+    empty_model,
+    load_e5_small,
+    load_foreign,
+)
 from xalign.weights.packed import PackedEmbedding, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
     Tokenizer,
@@ -30,7 +39,7 @@ Value = TypeVar("Value")
 FORMAT_VERSION = 1
 EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
 """What JSON may hold for a field of a type; a Literal checks itself."""
-KEYS = {"format_version", "backbone", "network", "extraction"}
+KEYS = {"format_version", "backbone", "network", "extraction", "curve"}
 CARD = """\
 # An xalign model
 
@@ -38,13 +47,27 @@ Links words of sentence pairs: `xalign align -m FOLDER -i corpus.txt`. {layers}.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """Mean AER (a share of 1) over the development sets, for one way to read off links."""
+
+    layer: int
+    scale: float
+    threshold: float
+    aer: float
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """All that aligning needs: a network, its tokenizer, and the rule that reads off links."""
+    """All that aligning needs: a network, its tokenizer, and the rule that reads off links.
+
+    ``curve`` is what the rule and the alignment layer were chosen by, if they were.
+    """
 
     network: CrossAlign
     tokenizer: Tokenizer
     rule: ExtractionRule
+    curve: tuple[CurvePoint, ...] = ()
 
 
 def load(
@@ -58,7 +81,7 @@ def load(
     Errors: `ModelError` when nothing under that name can be loaded.
     """
     if name is None or name == E5_SMALL:
-        return Checkpoint(*load_e5_small(depth, seed), ExtractionRule())
+        return Checkpoint(*load_e5_small(depth, seed), E5_SMALL_RULE)
     config = Path(name) / "config.json"
     if config.is_file() and "format_version" in read_json(config):
         if depth is not None:
@@ -88,7 +111,8 @@ def load_folder(folder: Path) -> Checkpoint:
     else:
         raise ModelError(f"{path}: expected the backbone {E5_SMALL!r} or null")
     load_weights(network, folder / "model.safetensors")
-    return Checkpoint(network, tokenizer, rule)
+    curve = tuple(from_mapping(CurvePoint, point, path) for point in config["curve"])
+    return Checkpoint(network, tokenizer, rule, curve)
 
 
 def load_weights(network: CrossAlign, path: Path) -> None:
@@ -104,7 +128,7 @@ def load_weights(network: CrossAlign, path: Path) -> None:
 
 
 def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write ``checkpoint`` into ``folder``, which is made if needed."""
+    """Write ``checkpoint`` into ``folder``, made if needed; each file whole or not at all."""
     network, tokenizer = checkpoint.network, checkpoint.tokenizer
     is_packed = isinstance(network.pieces, PackedEmbedding)
     config = {
@@ -112,17 +136,38 @@ def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
         "backbone": E5_SMALL if is_packed else None,
         "network": dataclasses.asdict(network.config),
         "extraction": dataclasses.asdict(checkpoint.rule),
+        "curve": [dataclasses.asdict(point) for point in checkpoint.curve],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    if not is_packed:
-        (folder / tokenizer.file).write_bytes(tokenizer.content)
-    state = {name: data.contiguous() for name, data in network.state_dict().items()}
-    safetensors.torch.save_file(state, folder / "model.safetensors")
     sizes = network.config
     layers = f"{sizes.num_self_layers} self-attention and {sizes.num_cross_layers} cross-attention"
     card = CARD.format(layers=f"{layers} layers; links are read off layer {sizes.align_layer}")
-    (folder / "README.md").write_text(card)
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_packed:
+        with whole_file(folder / tokenizer.file) as part:
+            part.write_bytes(tokenizer.content)
+    state = {name: data.contiguous() for name, data in network.state_dict().items()}
+    with whole_file(folder / "model.safetensors") as part:
+        safetensors.torch.save_file(state, part)
+    with whole_file(folder / "README.md") as part:
+        part.write_text(card)
+    with whole_file(folder / "config.json") as part:
+        part.write_text(json.dumps(config, indent=2) + "\n")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to, which takes its place once it is whole.
+
+    Errors: `OSError`, a full disk, say, leaves what was at ``path`` as it was.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    except safetensors.SafetensorError as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""Threshold, scale and alignment layer for you: those with the best AER on development sets.
+
+One pass over the sets gives the probability of every word pair at every layer and scale asked for;
+the AER at any threshold then follows from sorting them.
+"""
+
+import copy
+import dataclasses
+import itertools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xalign.alignment import GoldAlignment, SentencePair
+from xalign.batching import map_in_order
+from xalign.errors import InputError
+from xalign.io.files import Source
+from xalign.io.gold import read_gold
+from xalign.io.pairs import read_pairs
+from xalign.model.config import ExtractionRule
+from xalign.model.cross_align import CrossAlign
+from xalign.model.extraction import batch_similarity, link_scores
+from xalign.model.packing import pack_pairs
+from xalign.training.objectives import Example
+from xalign.weights.checkpoint import Checkpoint, CurvePoint
+
+THRESHOLDS = tuple(k / 40 for k in range(2, 35))
+BATCH_PIECES = 2048
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DevSet:
+    """Pairs with gold links to validate on."""
+
+    name: str
+    pairs: tuple[SentencePair, ...]
+    gold: tuple[GoldAlignment, ...]
+
+
+def open_dev_set(path: str) -> DevSet:
+    """The pairs at ``path`` and the gold links beside it, in a file with the suffix ``.talp``."""
+    gold_path = Path(path).with_suffix(".talp")
+    gold = read_gold(Source(str(gold_path)), str(gold_path)).alignments
+    pairs = tuple(read_pairs(Source(path), path))
+    if not pairs:
+        raise InputError(path, 0, "expected pairs to validate on, found none")
+    if len(pairs) != len(gold):
+        expected = f"expected {len(pairs)} lines, as many as {path} has"
+        raise InputError(str(gold_path), 0, f"{expected}, found {len(gold)}")
+    return DevSet(Path(path).stem, pairs, gold)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What `tune` chooses among: alignment layers, and scales and thresholds of a rule."""
+
+    layers: tuple[int, ...]
+    scales: tuple[float, ...]
+    thresholds: tuple[float, ...] = THRESHOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The best choice: a checkpoint that makes it, and the AER (a share of 1) of each set."""
+
+    checkpoint: Checkpoint
+    rates: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean AER over the sets."""
+        return sum(self.rates.values()) / len(self.rates)
+
+
+def tune(checkpoint: Checkpoint, sets: Sequence[DevSet], choices: Choices, threads: int) -> Tuned:
+    """Read links off in every way that ``choices`` names, and keep the best by mean AER."""
+    ways = list(itertools.product(choices.layers, choices.scales))
+    tables = [error_table(checkpoint, dev, ways, choices.thresholds, threads) for dev in sets]
+    rates = np.stack(tables)  # (sets, ways, thresholds)
+    means = rates.mean(0)  # (ways, thresholds)
+    best, at = np.unravel_index(means.argmin(), means.shape)
+    layer, scale = ways[best]
+    rule = dataclasses.replace(checkpoint.rule, scale=scale, threshold=choices.thresholds[at])
+    curve = []
+    for number in choices.layers:
+        rows = [k for k, way in enumerate(ways) if way[0] == number]
+        row = min(rows, key=lambda k: float(means[k].min()))
+        curve += [
+            CurvePoint(layer=number, scale=ways[row][1], threshold=threshold, aer=float(aer))
+            for threshold, aer in zip(choices.thresholds, means[row], strict=True)
+        ]
+    chosen = with_align_layer(checkpoint.network, layer)
+    named = {dev.name: float(rates[k, best, at]) for k, dev in enumerate(sets)}
+    return Tuned(Checkpoint(chosen, checkpoint.tokenizer, rule, tuple(curve)), named)
+
+
+def with_align_layer(network: CrossAlign, layer: int) -> CrossAlign:
+    """``network`` that reads links off ``layer``; weights are shared."""
+    other = copy.copy(network)
+    other.config = dataclasses.replace(network.config, align_layer=layer)
+    return other
+
+
+def error_table(
+    checkpoint: Checkpoint, dev: DevSet, ways: Sequence[tuple[int, float]],
+    thresholds: Sequence[float], threads: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """AER on one set, for each of ``ways`` (layer, scale) and thresholds: (ways, thresholds)."""
+    network = checkpoint.network
+    limit = network.config.max_positions
+    kept: list[tuple[Example, GoldAlignment]] = []
+    for pair, gold in zip(dev.pairs, dev.gold, strict=True):
+        example = Example(
+            checkpoint.tokenizer.encode(pair.src), checkpoint.tokenizer.encode(pair.tgt)
+        )
+        if not pair.is_empty and max(len(example.src), len(example.tgt)) <= limit:
+            kept.append((example, gold))
+    if len(kept) < len(dev.pairs):
+        logger.warning("%s: %d pairs are empty or over %d pieces, and are left out of validation",
+                       dev.name, len(dev.pairs) - len(kept), limit)  # fmt: skip
+    num_sure = sum(len(gold.sure) for _, gold in kept)
+    found = list(
+        map_in_order(
+            kept, lambda items: link_gains(network, checkpoint.rule, ways, thresholds[0], items),
+            size=lambda item: item[0].num_pieces, budget=BATCH_PIECES, threads=threads,
+        )
+    )  # fmt: skip
+    table = np.empty((len(ways), len(thresholds)))
+    for row in range(len(ways)):
+        scores = np.concatenate([pair[row].scores for pair in found])
+        gains = np.concatenate([pair[row].gains for pair in found])
+        for column, threshold in enumerate(thresholds):
+            linked = scores > threshold
+            table[row, column] = 1 - gains[linked].sum() / max(1, linked.sum() + num_sure)
+    return table
+
+
+class Gains(NamedTuple):
+    """Scores of possible links (K,), and what each adds to |A and S| + |A and P|: 0, 1 or 2."""
+
+    scores: NDArray[np.float32]
+    gains: NDArray[np.int64]
+
+
+@torch.inference_mode()
+def link_gains(
+    network: CrossAlign, rule: ExtractionRule, ways: Sequence[tuple[int, float]], lowest: float,
+    items: Sequence[tuple[Example, GoldAlignment]],
+) -> list[list[Gains]]:  # fmt: skip
+    """For every pair, and each of ``ways`` (layer, scale), the links that score over ``lowest``."""
+    batch = pack_pairs([(example.src, example.tgt) for example, _ in items])
+    batch = batch.to(network.norm.weight.device)
+    last = max(layer for layer, _ in ways)
+    states = list(itertools.islice(network.layer_states(batch), last + 1))
+    results: list[list[Gains]] = [[] for _ in items]
+    for layer, scale in ways:
+        src, tgt = batch.unpack(states[layer]).tensor_split(2)  # each (B, L, D)
+        similarities = batch_similarity((src, tgt), batch, rule)
+        scores = link_scores(similarities, batch.words, dataclasses.replace(rule, scale=scale))
+        rows = (scores > lowest).nonzero()  # (K, 3)
+        values = scores[rows.unbind(1)].float().cpu().numpy()
+        places = rows.cpu().numpy()
+        ends = np.searchsorted(places[:, 0], np.arange(len(items) + 1))
+        for k, (_, gold) in enumerate(items):
+            mine = slice(ends[k], ends[k + 1])
+            links = [(i, j) for _, i, j in places[mine].tolist()]
+            gains = [(link in gold.sure) + (link in gold.possible) for link in links]
+            results[k].append(Gains(values[mine], np.array(gains, dtype=np.int64)))
+    return results
