@@ -172,3 +172,32 @@ def test_two_processes_come_to_the_weights_of_one(tmp_path: Path) -> None:
     first, second = (torch.load(tmp_path / str(rank)) for rank in range(2))
     assert torch.equal(first, second)
     torch.testing.assert_close(first, alone.weight.detach())
+
+
+def end_early(rank: int, folder: str) -> None:
+    """Train beside a process that ends after two steps; the other one writes down what it hears."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    linear = model()
+    taken = steps(trainer(linear, threads=1), objective(linear), iter([PAIRS] * 5))
+    next(taken), next(taken)
+    if rank == 1:
+        os._exit(9)
+    try:
+        list(taken)
+    except TrainingError as error:
+        (Path(folder) / "error").write_text(str(error))
+    os._exit(0)
+
+
+def test_a_process_that_is_killed_is_told_of_by_the_others(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=end_early, args=(rank, str(tmp_path))) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    error = (tmp_path / "error").read_text()
+    assert error.startswith("a process of this run has ended, or cannot be reached: ")
+    assert error.endswith("start all again and go on with --resume")

@@ -65,8 +65,9 @@ def stage_1(
 ) -> list[dict[str, Any]]:
     """Run stage 1; gives what was shown."""
     shown: list[dict[str, Any]] = []
+    depth = changes.pop("depth", DEPTH)
     train_tlm(
-        settings(corpus, **changes), machine(output.parent), output, model=encoder, depth=DEPTH,
+        settings(corpus, **changes), machine(output.parent), output, model=encoder, depth=depth,
         init_cross="random", mask_rate=0.3, negatives=20, choose_layer=True, resume=resume,
         show=shown.append,
     )  # fmt: skip
@@ -152,12 +153,12 @@ def test_no_step_only_chooses_how_to_read_a_model(
 def test_stage_1_chooses_the_alignment_layer_or_keeps_the_one_given(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
-    stage_1(encoder, corpus, tmp_path / "run")
+    stage_1(encoder, corpus, tmp_path / "run", depth=dataclasses.replace(DEPTH, num_cross_layers=2))
     chosen = load(str(tmp_path / "run"))
-    assert {point.layer for point in chosen.curve} == {2, 3}
+    assert {point.layer for point in chosen.curve} == {3, 4}
     lowest = min(chosen.curve, key=lambda point: point.aer)
     assert chosen.network.config.align_layer == lowest.layer
-    assert len(chosen.network.layers) == 3
+    assert len(chosen.network.layers) == 4
 
 
 def test_ten_pairs_are_learnt_by_heart(encoder: str, corpus: str, tmp_path: Path) -> None:
@@ -318,3 +319,19 @@ def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:
     (tmp_path / "dev.talp").write_text("0-0\n0-0\n")
     with pytest.raises(InputError, match=r"dev\.talp: expected 1 lines, as many as .* found 2"):
         open_dev_set(str(tmp_path / "dev.txt"))
+
+
+RECORDED = {
+    "tlm": [3.533035, 3.559968, 3.208228, 3.133081],
+    "ssa": [1.314902, 1.280915, 1.259004, 1.188501],
+}
+"""Losses before each of the first steps; another one here is another thing trained."""
+
+
+def test_five_steps_of_each_stage_have_the_recorded_losses(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    first = stage_1(encoder, corpus, tmp_path / "first", steps=5, every=5, dev=())
+    assert [record["loss"] for record in first[:4]] == pytest.approx(RECORDED["tlm"], abs=1e-4)
+    second = stage_2(str(tmp_path / "first"), corpus, tmp_path / "second", steps=5, every=5, dev=())
+    assert [record["loss"] for record in second[:4]] == pytest.approx(RECORDED["ssa"], abs=1e-4)

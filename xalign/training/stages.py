@@ -39,6 +39,7 @@ from xalign.training.tuning import THRESHOLDS, Choices, DevSet, open_dev_set
 from xalign.weights.checkpoint import Checkpoint, load
 
 Show = Callable[[dict[str, Any]], None]
+InitCross = Literal["copy", "random"]
 Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
@@ -96,13 +97,13 @@ class Machine:
 
 def train_tlm(
     settings: Settings, machine: Machine, output: Path, *, model: str | None, depth: Depth,
-    init_cross: Literal["copy", "random"], mask_rate: float, negatives: int,
+    init_cross: InitCross, mask_rate: float, negatives: int,
     choose_layer: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
     """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``.
 
-    With ``choose_layer``, the alignment layer is the best one on the development sets, among the
-    last self-attention layer and all above; else that of ``depth``.
+    With ``choose_layer``, the alignment layer is that of the cross-attention layers which links
+    best on the development sets; else that of ``depth``.
     """
     checkpoint = load(model, depth, settings.seed if init_cross == "random" else None)
     checkpoint = dataclasses.replace(checkpoint, rule=ExtractionRule(method="words"))
@@ -123,9 +124,9 @@ def train_tlm(
         ({f"head.{name}": value for name, value in head.named_parameters()}, settings.rate)
     )
     unit = 1 / math.sqrt(network.config.width)
-    lowest = depth.num_self_layers if choose_layer else depth.align_layer
-    highest = depth.num_layers if choose_layer else depth.align_layer
-    layers = tuple(range(lowest, highest + 1))
+    layers: tuple[int, ...] = (depth.align_layer,)
+    if choose_layer and depth.num_cross_layers:
+        layers = tuple(range(depth.num_self_layers + 1, depth.num_layers + 1))
     choices = Choices(layers, tuple(unit * scale for scale in STAGE_1_SCALES))
     dev = [open_dev_set(path) for path in settings.dev]
     run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
