@@ -1,4 +1,4 @@
-"""Throughput of aligning, beside what this machine's matrix-product rate allows for the operations.
+"""Throughput of aligning or training, beside what this machine's matrix-product rate allows for the operations.
 
 Operations are the multiplications and additions of the layers' matrix products on real pieces;
 attention scores, softmaxes, norms, tokenising and extraction count as overhead. The rate is measured
@@ -8,17 +8,30 @@ a layer contains.
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import torch
+from torch import nn
 
 from tests.conftest import EXAMPLES
 from xalign import Aligner
 from xalign.aligner import num_pieces
+from xalign.devices import usable_cores
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
+from xalign.model.config import CrossAlignConfig
+from xalign.model.cross_align import TLMHead
+from xalign.training.data import Preparation, Sampler, open_corpus
+from xalign.training.loop import Schedule, Trainer
+from xalign.training.objectives import Objective, ssa_objective, tlm_objective
+from xalign.weights.backbones import training_depth
+from xalign.weights.checkpoint import load
 
 ROWS, PRODUCTS = 2048, 30
 
@@ -44,35 +57,118 @@ def product_rate(width: int, ffn_width: int, threads: int) -> float:
     return 2 * ROWS * width * ffn_width * PRODUCTS * 2 * threads / taken
 
 
+def bench_aligning(corpus: str, rounds: int, threads: int | None) -> None:
+    """Align the pairs of ``corpus`` again and again."""
+    pairs = list(read_pairs(Source(corpus), corpus))
+    aligner = Aligner.from_pretrained(device="cpu", threads=threads)
+    sizes = aligner.network.config
+    pieces = sum(num_pieces(aligner._encode(pair)) for pair in pairs)
+    operations = pieces * layer_operations(sizes) * sizes.align_layer
+    list(aligner.align(pairs[:200]))
+    report = Report(operations, pieces, aligner.threads, sizes)
+    for _ in range(rounds):
+        report.add(lambda: list(aligner.align(pairs)))
+    report.close(f"{len(pairs)} pairs, {pieces} pieces")
+
+
+def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: int) -> None:
+    """Take the same step of either stage again and again, with the default layers of a run.
+
+    A layer that learns costs three times its forward pass: forward, gradients of its input,
+    gradients of its weights. A masked piece costs the head, and the candidates, likewise.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        start = load(None, training_depth(None))
+        network, teacher = start.network, load(None).network.requires_grad_(False)
+        head, sizes = TLMHead(network.config), network.config
+        data = open_corpus(corpus, start.tokenizer, Path(folder), Preparation(max_pieces=128))
+        sampler = Sampler([data], [1.0], budget=batch_pieces, seed=1)
+        batch = [data.example(number, start.tokenizer) for _, number in next(sampler.batches())]
+        pieces = sum(example.num_pieces for example in batch)
+        vocabulary = torch.from_numpy(data.vocabulary)
+        tlm = tlm_objective(
+            network, head, vocabulary=vocabulary, mask=start.tokenizer.mask or 0, rate=0.15,
+            negatives=6000,
+        )  # fmt: skip
+        student = network.pruned()
+        ssa = ssa_objective(
+            student, teacher, teacher_rule=start.rule, rule=start.rule, form="words"
+        )
+        candidates = min(6000, len(vocabulary))
+        guesses = 0.15 * 2 * sizes.width * (sizes.width + candidates)
+        layer = layer_operations(sizes)
+        stages: list[tuple[str, Objective, list[nn.Module], float]] = [
+            ("TLM", tlm, [network.layers, head], 3 * (len(network.layers) * layer + guesses)),
+            ("SSA", ssa, [student.layers], (3 * len(student.layers) + len(teacher.layers)) * layer),
+        ]  # fmt: skip
+        workers = threads or usable_cores()
+        for name, objective, parts, operations in stages:
+            named = {
+                f"{k}.{n}": p for k, part in enumerate(parts) for n, p in part.named_parameters()
+            }
+            trainer = Trainer([(named, 1e-6)], Schedule(steps=9999, threads=workers))
+            report = Report(operations * pieces, pieces, workers, sizes)
+            with ThreadPoolExecutor(
+                workers, initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
+                trainer.take_step(objective, batch, pool)
+                for _ in range(rounds):
+                    report.add(partial(trainer.take_step, objective, batch, pool))
+            report.close(f"{name}, {pieces} pieces a step")
+
+
+def layer_operations(sizes: CrossAlignConfig) -> int:
+    """Multiplications and additions of a layer's matrix products on one piece."""
+    return 2 * (4 * sizes.width**2 + 2 * sizes.width * sizes.ffn_width)
+
+
+@dataclass(slots=True)
+class Report:
+    """Prints a line for each round of the same work, and the medians."""
+
+    operations: float
+    pieces: int
+    threads: int
+    sizes: CrossAlignConfig
+    speeds: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+
+    def add(self, work: Callable[[], object]) -> None:
+        """Do the work once, and measure the matrix-product rate beside it."""
+        taken = seconds(work)
+        rate = product_rate(self.sizes.width, self.sizes.ffn_width, self.threads)
+        self.speeds.append(self.pieces / taken)
+        self.shares.append(self.operations / taken / rate)
+        print(
+            f"{self.speeds[-1]:6.0f} pieces/s  {rate / 1e9:4.0f} Gop/s by matrix products  "
+            f"{100 * self.shares[-1]:3.0f}% of that used",
+            flush=True,
+        )
+
+    def close(self, what: str) -> None:
+        """Print the medians."""
+        print(
+            f"median of {len(self.speeds)}: {statistics.median(self.speeds):.0f} pieces/s, "
+            f"{100 * statistics.median(self.shares):.0f}% of the matrix-product rate "
+            f"({100 * min(self.shares):.0f}-{100 * max(self.shares):.0f}%), {what}, "
+            f"{self.threads} threads",
+            flush=True,
+        )
+
+
 def main() -> None:
-    """Print a line for each round, and the medians."""
+    """Read the options, and measure."""
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("corpus", nargs="?", default=str(EXAMPLES / "de-en.txt"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--train", action="store_true", help="measure steps of training instead")
+    parser.add_argument("--batch-pieces", type=int, default=4096)
     options = parser.parse_args()
-    pairs = list(read_pairs(Source(options.corpus), options.corpus))
-    aligner = Aligner.from_pretrained(device="cpu", threads=options.threads)
-    sizes = aligner.network.config
-    pieces = sum(num_pieces(aligner._encode(pair)) for pair in pairs)
-    per_layer = 4 * sizes.width**2 + 2 * sizes.width * sizes.ffn_width
-    operations = 2 * pieces * per_layer * sizes.align_layer
-    list(aligner.align(pairs[:200]))
-    rates, shares = [], []
-    for _ in range(options.rounds):
-        taken = seconds(lambda: list(aligner.align(pairs)))
-        rate = product_rate(sizes.width, sizes.ffn_width, aligner.threads)
-        rates.append(len(pairs) / taken)
-        shares.append(operations / taken / rate)
-        print(
-            f"{rates[-1]:6.1f} pairs/s  {pieces / taken:6.0f} pieces/s  "
-            f"{rate / 1e9:4.0f} Gop/s by matrix products  {100 * shares[-1]:3.0f}% of that used"
-        )
-    print(
-        f"median of {options.rounds}: {statistics.median(rates):.1f} pairs/s, "
-        f"{100 * statistics.median(shares):.0f}% of the matrix-product rate, "
-        f"{len(pairs)} pairs, {pieces} pieces, {aligner.threads} threads"
-    )
+    if options.train:
+        bench_training(options.corpus, options.rounds, options.threads, options.batch_pieces)
+    else:
+        bench_aligning(options.corpus, options.rounds, options.threads)
 
 
 if __name__ == "__main__":

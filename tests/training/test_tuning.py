@@ -1,0 +1,69 @@
+"""Tuning against aligning and scoring in the plain way."""
+
+import dataclasses
+import logging
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import tiny_checkpoint
+from xalign.aligner import Aligner
+from xalign.alignment import GoldAlignment, SentencePair
+from xalign.metrics import score
+from xalign.model.config import ExtractionRule
+from xalign.training.tuning import Choices, DevSet, tune, with_align_layer
+
+PAIRS = tuple(
+    SentencePair.from_text(*sides)
+    for sides in [("ab c de", "ab c de"), ("f gh", "gh f"), ("a a b", "b"), ("cd ef gh", "gh cd")]
+)
+GOLD = tuple(
+    GoldAlignment(frozenset(sure), frozenset(possible))
+    for sure, possible in [
+        ({(0, 0), (2, 2)}, {(1, 1)}), ({(0, 1)}, {(1, 0)}), ({(2, 0)}, {(0, 0)}), ({(0, 1), (2, 0)}, set())
+    ]
+)  # fmt: skip
+SETS = [DevSet("first", PAIRS[:2], GOLD[:2]), DevSet("second", PAIRS[2:], GOLD[2:])]
+CHOICES = Choices((2, 3), (0.1, 0.5), (0.05, 0.2, 0.4, 0.6))
+
+
+@pytest.mark.parametrize("method", ["words", "pieces", "argmax"])
+def test_the_best_choice_is_that_of_trying_all(method: Any) -> None:
+    model = tiny_checkpoint(ExtractionRule(method=method))
+    expected = {}
+    for layer in CHOICES.layers:
+        for scale in CHOICES.scales:
+            for threshold in CHOICES.thresholds:
+                rule = ExtractionRule(method=method, scale=scale, threshold=threshold)
+                network = with_align_layer(model.network, layer)
+                read = dataclasses.replace(model, network=network, rule=rule)
+                aligner = Aligner(read, device=torch.device("cpu"), threads=1, batch_pieces=400)
+                expected[layer, scale, threshold] = [
+                    score(list(aligner.align(dev.pairs)), dev.gold).aer for dev in SETS
+                ]
+    tuned = tune(model, SETS, CHOICES, threads=2)
+    best = min(expected.values(), key=sum)
+    assert list(tuned.rates) == ["first", "second"]
+    assert tuned.mean == pytest.approx(sum(best) / 2)
+    config, rule = tuned.checkpoint.network.config, tuned.checkpoint.rule
+    chosen = expected[config.align_layer, rule.scale, rule.threshold]
+    assert list(tuned.rates.values()) == pytest.approx(chosen)
+    for point in tuned.checkpoint.curve:
+        found = expected[point.layer, point.scale, point.threshold]
+        assert point.aer == pytest.approx(sum(found) / 2)
+    assert {point.layer for point in tuned.checkpoint.curve} == {2, 3}
+
+
+def test_pairs_that_cannot_be_encoded_are_left_out_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    long = SentencePair(("a",) * 100, ("b",))
+    empty = SentencePair((), ())
+    more = DevSet("more", (*PAIRS, long, empty), (*GOLD, GOLD[0], GOLD[0]))
+    same = DevSet("same", PAIRS, GOLD)
+    model = tiny_checkpoint(ExtractionRule(method="words"))
+    with caplog.at_level(logging.WARNING):
+        found = tune(model, [more], CHOICES, threads=1)
+    assert found.mean == tune(model, [same], CHOICES, threads=1).mean
+    assert "more: 2 pairs are empty or over 64 pieces" in caplog.text
