@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.conftest import EXAMPLES
 from xalign.devices import usable_cores
-from xalign.model.config import Depth, ExtractionRule
+from xalign.model.config import Depth
 from xalign.training.stages import (
     STAGE_1_SCALES,
     InitCross,
@@ -34,7 +34,6 @@ STAGE_1 = {"steps": 64, "rate": 3e-4, "self_rate": 1e-4, "warmup": 10}
 STAGE_2 = {"steps": 40, "rate": 5e-5, "self_rate": 5e-5, "warmup": 10}
 SAME: dict[str, Any] = {"batch_pieces": 4096, "tune_self": 12, "max_pieces": 128, "seed": 1}
 TINY: dict[str, Any] = {"steps": 2, "batch_pieces": 500}
-RULE = ExtractionRule(method="words", scale=0.2, threshold=0.375)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ def run_one(
             if stage == "ssa":
                 finetune_ssa(
                     settings, machine, folder / stage, model=str(folder / "tlm"), teacher=None,
-                    links=(), rule=RULE, form="words", choose_threshold=True, resume=False,
-                    show=lambda _: None,
+                    links=(), form="words", scale=None, threshold=None, null_word=False,
+                    resume=False, show=lambda _: None,
                 )  # fmt: skip
             else:
                 train_tlm(

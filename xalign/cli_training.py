@@ -153,7 +153,9 @@ def finetune(
         str | None, typer.Option(help="Learn this model's links, not those of -m.")
     ] = None,
     weight: Weights = None, temperature: Temperature = 1.0,
-    scale: Annotated[float, typer.Option(help="Factor of similarities in softmaxes.")] = 0.05,
+    scale: Annotated[
+        float | None, typer.Option(help="Factor of similarities in softmaxes; else 4/sqrt(width).")
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(min=0, max=0.999, help="Of the model that comes out; else the best on --dev."),
@@ -177,7 +179,6 @@ def finetune(
     Given links (`--links`) come as Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), a line for
     each pair. Without --dev, every tenth of their pairs validates.
     """
-    from xalign.model.config import ExtractionRule
     from xalign.training.stages import finetune_ssa
 
     given = locals()
@@ -186,15 +187,11 @@ def finetune(
     if links and teacher:
         raise typer.BadParameter("give either --links or --teacher")
     machine = training_machine(device, threads, recompute)
-    rule = ExtractionRule(
-        method="pieces" if loss is LossForm.paper else "words", scale=scale, null_word=null_word,
-        threshold=or_else(threshold, 0.15 if loss is LossForm.paper else 0.3),
-    )  # fmt: skip
     with training_talk(steps) as show:
         finetune_ssa(
             settings_from(given, machine.device), machine, Path(output), model=model,
-            teacher=teacher, links=links or (), rule=rule, form=loss.value,
-            choose_threshold=threshold is None, resume=resume, show=show,
+            teacher=teacher, links=links or (), form=loss.value, scale=scale, threshold=threshold,
+            null_word=null_word, resume=resume, show=show,
         )  # fmt: skip
 
 

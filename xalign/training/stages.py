@@ -44,6 +44,10 @@ Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
+STAGE_2_SCALE = 4.0
+"""Scale of similarities in stage 2, in units of 1 / sqrt(width)."""
+DEFAULT_THRESHOLDS: dict[LossForm, float] = {"words": 0.375, "pieces": 0.375, "paper": 0.15}
+"""Thresholds of a model that no development sets chose one for, by what it was taught to give."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
 """Scales to try after stage 2, in units of that in training."""
 HELD_OUT, MAX_HELD_OUT = 10, 500
@@ -141,18 +145,24 @@ def train_tlm(
 
 def finetune_ssa(
     settings: Settings, machine: Machine, output: Path, *, model: str | None, teacher: str | None,
-    links: Sequence[str], rule: ExtractionRule, form: LossForm, choose_threshold: bool,
-    resume: bool, show: Show,
+    links: Sequence[str], form: LossForm, scale: float | None, threshold: float | None,
+    null_word: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
     """Stage 2 (eq. 12): learn a teacher's links, raised to words, up to the alignment layer.
 
     The teacher is a frozen copy of ``model`` or, if given, the model ``teacher``; its links are
     read off by its own rule. With ``links``, a file for each corpus, these are learnt instead.
-    ``rule`` is that of the result; with ``choose_threshold``, its threshold and scale are the best
-    on the development sets. Given links without such sets are validated on a part that is held out.
+    Similarities are multiplied by ``scale``, by default 4 / sqrt(width). Without ``threshold``, it
+    is chosen on the development sets, and the scale that the result is read by with it. Given links
+    without such sets are validated on a part that is held out.
     """
     started = load(model)
     network = place(started.network.pruned(), machine)
+    rule = ExtractionRule(
+        method="pieces" if form == "paper" else "words", null_word=null_word,
+        scale=STAGE_2_SCALE / math.sqrt(network.config.width) if scale is None else scale,
+        threshold=DEFAULT_THRESHOLDS[form] if threshold is None else threshold,
+    )  # fmt: skip
     hold_out = HELD_OUT if links and not settings.dev else 0
     given: Sequence[str | None] = links or [None] * len(settings.corpora)
     corpora = [
@@ -173,14 +183,14 @@ def finetune_ssa(
     groups = trained_parts(network, settings)
     checkpoint = Checkpoint(network, started.tokenizer, rule)
     choices = Choices((network.config.align_layer,), (rule.scale,), (rule.threshold,))
-    if choose_threshold:
+    if threshold is None:
         scales = tuple(rule.scale * factor for factor in STAGE_2_SCALES)
         choices = dataclasses.replace(choices, scales=scales, thresholds=THRESHOLDS)
     run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
     record = dataclasses.asdict(settings) | {
         "stage": "links" if links else "ssa", "model": model, "teacher": teacher,
         "links": list(links), "rule": dataclasses.asdict(rule), "form": form,
-        "choose_threshold": choose_threshold, "data": [corpus.sha256 for corpus in corpora],
+        "choose_threshold": threshold is None, "data": [corpus.sha256 for corpus in corpora],
     }  # fmt: skip
     run.start(as_json(record), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
