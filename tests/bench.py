@@ -29,6 +29,7 @@ from xalign.model.config import CrossAlignConfig
 from xalign.model.cross_align import TLMHead
 from xalign.training.data import Preparation, Sampler, open_corpus
 from xalign.training.loop import Schedule, Trainer
+from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective
 from xalign.weights.backbones import training_depth
 from xalign.weights.checkpoint import load
@@ -86,10 +87,8 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
         batch = [data.example(number, start.tokenizer) for _, number in next(sampler.batches())]
         pieces = sum(example.num_pieces for example in batch)
         vocabulary = torch.from_numpy(data.vocabulary)
-        tlm = tlm_objective(
-            network, head, vocabulary=vocabulary, mask=start.tokenizer.mask or 0, rate=0.15,
-            negatives=6000,
-        )  # fmt: skip
+        masking = Masking(rate=0.15, mask=start.tokenizer.mask or 0, vocabulary=vocabulary)
+        tlm = tlm_objective(network, head, masking=masking, negatives=6000)
         student = network.pruned()
         ssa = ssa_objective(
             student, teacher, teacher_rule=start.rule, rule=start.rule, form="words"

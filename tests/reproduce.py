@@ -32,7 +32,13 @@ from xalign.weights.checkpoint import load
 
 STAGE_1 = {"steps": 64, "rate": 3e-4, "self_rate": 1e-4, "warmup": 10}
 STAGE_2 = {"steps": 40, "rate": 5e-5, "self_rate": 5e-5, "warmup": 10}
-SAME: dict[str, Any] = {"batch_pieces": 4096, "tune_self": 12, "max_pieces": 128, "seed": 1}
+SAME: dict[str, Any] = {
+    "batch_pieces": 4096,
+    "tune_self": 12,
+    "mask_rate": 0.3,
+    "max_pieces": 128,
+    "seed": 1,
+}
 TINY: dict[str, Any] = {"steps": 2, "batch_pieces": 500}
 
 
@@ -93,7 +99,7 @@ def run_one(
             else:
                 train_tlm(
                     settings, machine, folder / stage, model=None, depth=variant.depth,
-                    init_cross=variant.init, mask_rate=0.15, negatives=6000, choose_layer=False,
+                    init_cross=variant.init, negatives=6000, choose_layer=False,
                     resume=False, show=lambda _: None,
                 )  # fmt: skip
         *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class InitCross(StrEnum):
     """How cross-attention layers start."""
 
-    copy = "copy"
+    identity = "identity"
     random = "random"
+    copy = "copy"
 
 
 class LossForm(StrEnum):
@@ -102,8 +103,9 @@ def train(
         int | None, typer.Option(min=0, help="c: layer to read links off; else the best on --dev.")
     ] = None,
     init_cross: Annotated[
-        InitCross, typer.Option(help="Start from the encoder's next layers, or at random.")
-    ] = InitCross.copy,
+        InitCross,
+        typer.Option(help="Start adding nothing, at random, or from the encoder's next layers."),
+    ] = InitCross.identity,
     mask_rate: Annotated[float, typer.Option(min=0.01, max=0.9, help="Pieces masked.")] = 0.15,
     negatives: Annotated[
         int, typer.Option(min=1, help="Other pieces that a masked one is told from.")
@@ -137,8 +139,8 @@ def train(
     with training_talk(steps) as show:
         train_tlm(
             settings_from(given, machine.device), machine, Path(output), model=model, depth=depth,
-            init_cross=init_cross.value, mask_rate=mask_rate, negatives=negatives,
-            choose_layer=align_layer is None, resume=resume, show=show,
+            init_cross=init_cross.value, negatives=negatives, choose_layer=align_layer is None,
+            resume=resume, show=show,
         )  # fmt: skip
 
 
@@ -166,8 +168,11 @@ def finetune(
     loss: Annotated[
         LossForm, typer.Option(help="Labels by words, by pieces, or as in the paper.")
     ] = LossForm.words,
-    steps: Steps = 200, batch_pieces: BatchPieces = 4096, rate: Rate = 5e-5,
-    self_rate: SelfRate = 5e-5, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
+    mask_rate: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Pieces masked; the teacher sees all.")
+    ] = 0.3,
+    steps: Steps = 200, batch_pieces: BatchPieces = 4096, rate: Rate = 1.5e-4,
+    self_rate: SelfRate = 1.5e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
     warmup: Warmup = 10, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
     drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, dev: Dev = None,
     every: Every = 50, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
@@ -217,7 +222,7 @@ def settings_from(given: dict[str, Any], device: str) -> "Settings":
     rates = {name: given[name] for name in ("drop_case", "drop_diacritics", "drop_final", "seed")}
     same = (
         "temperature", "steps", "batch_pieces", "rate", "self_rate", "tune_self",
-        "tune_embeddings", "warmup", "max_pieces", "every", "patience", "seed",
+        "tune_embeddings", "warmup", "mask_rate", "max_pieces", "every", "patience", "seed",
     )  # fmt: skip
     return Settings(
         corpora=paths, weights=weights, augmentation=Augmentation(**rates),

@@ -12,7 +12,7 @@ from transformers.models.bert import modeling_bert
 from tests.conftest import tiny_config, tiny_network
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig
-from xalign.model.cross_align import CrossAlign
+from xalign.model.cross_align import CrossAlign, init_as_identity
 from xalign.model.layers import Layer
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE
@@ -153,6 +153,19 @@ def test_layers_above_the_alignment_layer_are_not_needed() -> None:
     assert (len(pruned.layers), len(lower.layers)) == (2, 4)
     assert (pruned.config.num_self_layers, pruned.config.num_cross_layers) == (2, 0)
     assert torch.equal(before[0], pruned(pack_pairs(PAIRS))[0])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("num_self_layers", [0, 2])
+def test_cross_layers_that_start_as_the_identity_pass_states_on(num_self_layers: int) -> None:
+    sizes = as_dict(tiny_config(num_cross_layers=2)) | {"num_self_layers": num_self_layers}
+    network = CrossAlign(CrossAlignConfig(**sizes | {"align_layer": num_self_layers}))
+    *_, before = network.layer_states(pack_pairs(PAIRS))
+    init_as_identity(network)
+    states = list(network.layer_states(pack_pairs(PAIRS)))
+    for above in states[num_self_layers + 1 :]:
+        torch.testing.assert_close(above, states[num_self_layers])
+    assert not torch.allclose(before, states[-1])
 
 
 def as_dict(config: CrossAlignConfig) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 import torch
 
 from tests.model.test_cross_align import sentence
-from xalign.model.packing import pack_pairs
-from xalign.training.masking import mask_pieces
+from xalign.model.packing import PairBatch, pack_pairs
+from xalign.training.masking import MaskedBatch, Masking, mask_pieces
 
 MASK, VOCABULARY = 1, torch.arange(200, 300)
 BATCH = pack_pairs([(sentence(*range(5, 45)), sentence(*range(50, 90)))] * 200)
 
 
-def masked(rate: float, seed: int = 0):  # type: ignore[no-untyped-def]
-    """`BATCH` with pieces hidden."""
-    generator = torch.Generator().manual_seed(seed)
-    return mask_pieces(BATCH, rate=rate, mask=MASK, vocabulary=VOCABULARY, generator=generator)
+def masked(rate: float, seed: int = 0, batch: PairBatch = BATCH) -> MaskedBatch:
+    """``batch`` with pieces hidden."""
+    masking = Masking(rate=rate, mask=MASK, vocabulary=VOCABULARY)
+    return mask_pieces(batch, masking, torch.Generator().manual_seed(seed))
 
 
 def test_the_stated_share_is_chosen_on_both_sides_alike() -> None:
@@ -45,8 +45,7 @@ def test_all_other_pieces_stay_as_they_are() -> None:
 def test_special_and_idle_pieces_are_never_chosen() -> None:
     batch = pack_pairs([(sentence(7), sentence(8))])
     assert batch.word_pieces().tolist() == [False, True, False, False, True] + [False] * 11
-    generator = torch.Generator().manual_seed(0)
-    found = mask_pieces(batch, rate=1.0, mask=MASK, vocabulary=VOCABULARY, generator=generator)
+    found = masked(1.0, batch=batch)
     assert found.places.tolist() == [1, 4]
 
 

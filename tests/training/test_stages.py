@@ -49,7 +49,7 @@ def settings(corpus: str, **changes: Any) -> Settings:
     """A run of a few steps."""
     values: dict[str, Any] = {
         "corpora": (corpus,), "weights": (1.0,), "steps": 6, "batch_pieces": 400, "rate": 1e-3,
-        "self_rate": 1e-3, "tune_self": 2, "warmup": 1, "max_pieces": 30, "every": 2,
+        "self_rate": 1e-3, "tune_self": 2, "warmup": 1, "mask_rate": 0.3, "max_pieces": 30, "every": 2,
         "dev": (corpus,), "seed": 1,
     }  # fmt: skip
     return Settings(**{**values, **changes})
@@ -68,7 +68,7 @@ def stage_1(
     depth = changes.pop("depth", DEPTH)
     train_tlm(
         settings(corpus, **changes), machine(output.parent), output, model=encoder, depth=depth,
-        init_cross="random", mask_rate=0.3, negatives=20, choose_layer=True, resume=resume,
+        init_cross="random", negatives=20, choose_layer=True, resume=resume,
         show=shown.append,
     )  # fmt: skip
     return shown
@@ -105,8 +105,8 @@ def stage_2(model: str, corpus: str, output: Path, **changes: Any) -> list[dict[
     }  # fmt: skip
     options |= {name: changes.pop(name) for name in list(changes) if name in options}
     finetune_ssa(
-        settings(corpus, **changes), machine(output.parent), output, model=model,
-        show=shown.append, **options,
+        settings(corpus, **{"mask_rate": 0.0, **changes}), machine(output.parent), output,
+        model=model, show=shown.append, **options,
     )  # fmt: skip
     return shown
 
@@ -213,7 +213,7 @@ def test_computing_layers_again_changes_no_gradient(
         spare = dataclasses.replace(machine(tmp_path), recompute=recompute)
         train_tlm(
             settings(corpus, dev=()), spare, output, model=encoder, depth=DEPTH, init_cross="random",
-            mask_rate=0.3, negatives=20, choose_layer=True, resume=False, show=lambda _: None,
+            negatives=20, choose_layer=True, resume=False, show=lambda _: None,
         )  # fmt: skip
     ours, theirs = weights(tmp_path / "True"), weights(tmp_path / "False")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -281,7 +281,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     with pytest.raises(KilledError):
         train_tlm(
             settings(corpus, dev=()), machine(tmp_path), tmp_path / "part", model=encoder, depth=DEPTH,
-            init_cross="random", mask_rate=0.3, negatives=20, choose_layer=True, resume=False, show=stop_at_5,
+            init_cross="random", negatives=20, choose_layer=True, resume=False, show=stop_at_5,
         )  # fmt: skip
     shown = stage_1(encoder, corpus, tmp_path / "part", resume=True, dev=())
     assert [record["step"] for record in shown] == [5, 6]

@@ -85,6 +85,22 @@ class TLMHead(nn.Module):
         return self.norm(F.gelu(self.dense(x)))  # type: ignore[no-any-return]
 
 
+def init_as_identity(network: CrossAlign) -> None:
+    """Let every cross-attention layer give what it gets, up to the norms: it adds nothing yet.
+
+    Its two outputs start at 0, and its norms as the last norm below the cross-attention layers. So
+    the network starts from where its self-attention layers stand, and can only gain.
+    """
+    split = network.config.num_self_layers
+    below = network.layers[split - 1].ffn_norm if split else network.norm
+    for layer in network.layers[split:]:
+        for out in (layer.attention_out, layer.ffn_out):
+            nn.init.zeros_(out.weight)
+            nn.init.zeros_(out.bias)
+        for norm in (layer.attention_norm, layer.ffn_norm):
+            norm.load_state_dict(below.state_dict())
+
+
 def init_randomly(module: nn.Module, generator: torch.Generator) -> None:
     """Draw all weights of the projections in ``module`` anew; biases become 0."""
     for part in module.modules():

@@ -1,4 +1,4 @@
-"""Masking of pieces for translation language modelling (stage 1).
+"""Masking of pieces: to be predicted in stage 1, to be linked all the same in stage 2.
 
 Shapes: N pieces of all 2B sentences end to end, V pieces to draw from, K masked pieces.
 """
@@ -14,6 +14,15 @@ MASK, RANDOM = 0.8, 0.1
 """Shares of the chosen pieces that become the mask, and another piece; the rest stay."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masking:
+    """A share ``rate`` of pieces, hidden by the piece ``mask`` or by one of ``vocabulary`` (V,)."""
+
+    rate: float
+    mask: int
+    vocabulary: Tensor
+
+
 @dataclass(frozen=True, slots=True)
 class MaskedBatch:
     """A batch with pieces hidden; ``places`` (K,) of those to predict, ``targets`` (K,) ids."""
@@ -23,25 +32,23 @@ class MaskedBatch:
     targets: Tensor
 
 
-def mask_pieces(
-    batch: PairBatch, *, rate: float, mask: int, vocabulary: Tensor, generator: torch.Generator
-) -> MaskedBatch:
-    """Choose each piece of a word with probability ``rate``, on both sides in one pass.
+def mask_pieces(batch: PairBatch, masking: Masking, generator: torch.Generator) -> MaskedBatch:
+    """Choose each piece of a word with the probability given, on both sides in one pass.
 
-    Of the chosen, 80% become the piece ``mask``, 10% one drawn from ``vocabulary`` (V,), 10% stay.
-    At least one piece is chosen, so that every batch has a loss.
+    Of the chosen, 80% become the mask, 10% a piece drawn from the vocabulary, 10% stay. At least
+    one piece is chosen, so that every batch has a loss.
     """
     is_word = batch.word_pieces()  # (N,)
     draws = torch.rand(len(batch.ids), generator=generator)
     draws[~is_word] = 1.0
-    chosen = draws < rate
+    chosen = draws < masking.rate
     chosen[draws.argmin()] = True
     places = chosen.nonzero()[:, 0]  # (K,)
     fate = torch.rand(len(places), generator=generator)
-    others = vocabulary[torch.randint(len(vocabulary), (len(places),), generator=generator)]
+    drawn = torch.randint(len(masking.vocabulary), (len(places),), generator=generator)
     targets = batch.ids[places]
-    hidden = torch.where(fate < MASK + RANDOM, others, targets)
-    hidden[fate < MASK] = mask
+    hidden = torch.where(fate < MASK + RANDOM, masking.vocabulary[drawn], targets)
+    hidden[fate < MASK] = masking.mask
     ids = batch.ids.clone()
     ids[places] = hidden
     return MaskedBatch(replace(batch, ids=ids), places, targets)

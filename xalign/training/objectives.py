@@ -25,7 +25,7 @@ from xalign.training.losses import (
     tlm_loss,
     word_table,
 )
-from xalign.training.masking import mask_pieces
+from xalign.training.masking import Masking, mask_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +47,20 @@ Objective = Callable[[Examples, torch.Generator], tuple[Tensor, Tensor]]
 
 
 def tlm_objective(
-    network: CrossAlign,
-    head: TLMHead,
-    *,
-    vocabulary: Tensor,
-    mask: int,
-    rate: float,
-    negatives: int,
+    network: CrossAlign, head: TLMHead, *, masking: Masking, negatives: int
 ) -> Objective:
     """Stage 1: predict masked pieces of both sides from the last layer (eq. 11).
 
     Each is told from the batch's other masked pieces and from ``negatives`` pieces drawn from
-    ``vocabulary`` (V,), the pieces that the corpora have: the cost never grows with the encoder's
-    vocabulary.
+    the vocabulary of ``masking`` (V,), the pieces that the corpora have: the cost never grows with
+    the encoder's vocabulary.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         device = head.bias.device
-        masked = mask_pieces(
-            pack(examples), rate=rate, mask=mask, vocabulary=vocabulary, generator=generator
-        )
-        candidates = candidate_pieces(masked.targets, vocabulary, negatives, generator).to(device)
+        masked = mask_pieces(pack(examples), masking, generator)
+        candidates = candidate_pieces(masked.targets, masking.vocabulary, negatives, generator)
+        candidates = candidates.to(device)
         *_, states = network.layer_states(masked.batch.to(device))  # (N, D)
         predicted = head(states[masked.places.to(device)])  # (K, D)
         loss = tlm_loss(
@@ -81,32 +74,41 @@ def tlm_objective(
 
 def ssa_objective(
     network: CrossAlign, teacher: CrossAlign, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, form: LossForm,
+    rule: ExtractionRule, form: LossForm, masking: Masking | None = None,
 ) -> Objective:  # fmt: skip
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
-    They are read off by ``teacher_rule``.
+    They are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
+    network only some: it has to link what it cannot see, from what stands around it and from the
+    translation.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        batch = pack(examples).to(network.norm.weight.device)
+        whole, device = pack(examples), network.norm.weight.device
+        batch = whole.to(device)
         with torch.no_grad():
             found = batch_similarity(teacher(batch), batch, teacher_rule)  # (B, L, L)
             linked = linked_words(found, batch.words, teacher_rule)  # (B, L, L)
-        similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
+        seen = mask_pieces(whole, masking, generator).batch.to(device) if masking else batch
+        similarities = batch_similarity(network(seen), seen, rule)  # (B, L, L)
         return ssa_loss(similarities, linked, batch.words, rule, form)
 
     return objective
 
 
-def links_objective(network: CrossAlign, *, rule: ExtractionRule, form: LossForm) -> Objective:
+def links_objective(
+    network: CrossAlign, *, rule: ExtractionRule, form: LossForm, masking: Masking | None = None
+) -> Objective:
     """Stage 2 with given links in place of a teacher's.
 
     Sure links are learnt. Links that are only possible are neither right nor wrong.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        batch = pack(examples).to(network.norm.weight.device)
+        batch = pack(examples)
+        if masking:
+            batch = mask_pieces(batch, masking, generator).batch
+        batch = batch.to(network.norm.weight.device)
         links = given_links(examples).to(batch.words.device)  # (K, 4)
         similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
         size = (len(similarities), *similarities.shape[1:])

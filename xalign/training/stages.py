@@ -16,7 +16,7 @@ from torch import nn
 from xalign.devices import choose_device
 from xalign.errors import InputError, ModelError
 from xalign.model.config import Depth, ExtractionRule
-from xalign.model.cross_align import CrossAlign, TLMHead, init_randomly
+from xalign.model.cross_align import CrossAlign, TLMHead, init_as_identity, init_randomly
 from xalign.training.augment import Augmentation
 from xalign.training.data import (
     Corpus,
@@ -27,6 +27,7 @@ from xalign.training.data import (
 )
 from xalign.training.loop import Schedule, Trainer
 from xalign.training.losses import LossForm
+from xalign.training.masking import Masking
 from xalign.training.objectives import (
     Examples,
     frozen_copy,
@@ -37,9 +38,10 @@ from xalign.training.objectives import (
 from xalign.training.run import Run
 from xalign.training.tuning import THRESHOLDS, Choices, DevSet, open_dev_set
 from xalign.weights.checkpoint import Checkpoint, load
+from xalign.weights.tokenizer import Tokenizer
 
 Show = Callable[[dict[str, Any]], None]
-InitCross = Literal["copy", "random"]
+InitCross = Literal["identity", "random", "copy"]
 Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
@@ -62,8 +64,10 @@ class Settings:
     power of 1 / ``temperature``. A step takes ``batch_pieces`` pieces in all, on however many
     devices. ``rate`` is the learning rate of the cross-attention layers (and the TLM head),
     ``self_rate`` that of the top ``tune_self`` self-attention layers and, if asked, of the
-    embeddings; all else is frozen. Every ``every`` steps the run is validated on ``dev`` and saved;
-    it ends early after ``patience`` validations without a better mean AER (0: never).
+    embeddings; all else is frozen. ``mask_rate`` of the pieces are masked: in stage 1 to be
+    predicted, in stage 2 to be linked as the teacher links them, who sees all. Every ``every``
+    steps the run is validated on ``dev`` and saved; it ends early after ``patience`` validations
+    without a better mean AER (0: never).
     """
 
     corpora: tuple[str, ...]
@@ -76,6 +80,7 @@ class Settings:
     tune_self: int
     tune_embeddings: bool = False
     warmup: int
+    mask_rate: float
     max_pieces: int
     augmentation: Augmentation = field(default_factory=Augmentation)
     every: int
@@ -101,7 +106,7 @@ class Machine:
 
 def train_tlm(
     settings: Settings, machine: Machine, output: Path, *, model: str | None, depth: Depth,
-    init_cross: InitCross, mask_rate: float, negatives: int,
+    init_cross: InitCross, negatives: int,
     choose_layer: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
     """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``.
@@ -109,20 +114,17 @@ def train_tlm(
     With ``choose_layer``, the alignment layer is that of the cross-attention layers which links
     best on the development sets; else that of ``depth``.
     """
-    checkpoint = load(model, depth, settings.seed if init_cross == "random" else None)
+    checkpoint = load(model, depth, None if init_cross == "copy" else settings.seed)
+    if init_cross == "identity":
+        init_as_identity(checkpoint.network)
     checkpoint = dataclasses.replace(checkpoint, rule=ExtractionRule(method="words"))
     network = place(checkpoint.network, machine)
     head = TLMHead(network.config)
     init_randomly(head, torch.Generator().manual_seed(settings.seed))
     head.to(network.norm.weight.device)
     corpora = [open_one(path, settings, machine, checkpoint) for path in settings.corpora]
-    vocabulary = np.unique(np.concatenate([corpus.vocabulary for corpus in corpora]))
-    if checkpoint.tokenizer.mask is None:
-        raise ModelError("the tokenizer of this model has no mask piece, which stage 1 needs")
-    objective = tlm_objective(
-        network, head, vocabulary=torch.from_numpy(vocabulary), mask=checkpoint.tokenizer.mask,
-        rate=mask_rate, negatives=negatives,
-    )  # fmt: skip
+    masking = masking_for(settings, checkpoint.tokenizer, corpora)
+    objective = tlm_objective(network, head, masking=masking, negatives=negatives)
     groups = trained_parts(network, settings)
     groups.append(
         ({f"head.{name}": value for name, value in head.named_parameters()}, settings.rate)
@@ -135,9 +137,8 @@ def train_tlm(
     dev = [open_dev_set(path) for path in settings.dev]
     run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
     record = dataclasses.asdict(settings) | dataclasses.asdict(depth) | {
-        "stage": "tlm", "model": model, "init_cross": init_cross, "mask_rate": mask_rate,
-        "negatives": negatives, "data": [corpus.sha256 for corpus in corpora],
-        "choose_layer": choose_layer,
+        "stage": "tlm", "model": model, "init_cross": init_cross, "negatives": negatives,
+        "data": [corpus.sha256 for corpus in corpora], "choose_layer": choose_layer,
     }  # fmt: skip
     run.start(as_json(record), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
@@ -170,15 +171,16 @@ def finetune_ssa(
         for path, gold in zip(settings.corpora, given, strict=True)
     ]
     dev = [open_dev_set(path) for path in settings.dev]
+    masking = masking_for(settings, started.tokenizer, corpora) if settings.mask_rate else None
     if links:
-        objective = links_objective(network, rule=rule, form=form)
+        objective = links_objective(network, rule=rule, form=form, masking=masking)
         if hold_out:
             dev = [held_out(*files) for files in zip(settings.corpora, links, strict=True)]
     else:
         guide = load_teacher(teacher, started) if teacher else started
         objective = ssa_objective(
             network, frozen_copy(guide.network).to(network.norm.weight.device),
-            teacher_rule=guide.rule, rule=rule, form=form,
+            teacher_rule=guide.rule, rule=rule, form=form, masking=masking,
         )  # fmt: skip
     groups = trained_parts(network, settings)
     checkpoint = Checkpoint(network, started.tokenizer, rule)
@@ -194,6 +196,17 @@ def finetune_ssa(
     }  # fmt: skip
     run.start(as_json(record), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
+
+
+def masking_for(settings: Settings, tokenizer: Tokenizer, corpora: Sequence[Corpus]) -> Masking:
+    """How to mask, by pieces that ``corpora`` have."""
+    if tokenizer.mask is None:
+        advice = "take another model or, in stage 2, --mask-rate 0"
+        raise ModelError(f"the tokenizer of this model has no mask piece; {advice}")
+    vocabulary = np.unique(np.concatenate([corpus.vocabulary for corpus in corpora]))
+    return Masking(
+        rate=settings.mask_rate, mask=tokenizer.mask, vocabulary=torch.from_numpy(vocabulary)
+    )
 
 
 def place(network: CrossAlign, machine: Machine) -> CrossAlign:
