@@ -92,13 +92,13 @@ def init_as_identity(network: CrossAlign) -> None:
     the network starts from where its self-attention layers stand, and can only gain.
     """
     split = network.config.num_self_layers
-    below = network.layers[split - 1].ffn_norm if split else network.norm
+    below = network.layers[split - 1].get_submodule("ffn_norm") if split else network.norm
     for layer in network.layers[split:]:
-        for out in (layer.attention_out, layer.ffn_out):
-            nn.init.zeros_(out.weight)
-            nn.init.zeros_(out.bias)
-        for norm in (layer.attention_norm, layer.ffn_norm):
-            norm.load_state_dict(below.state_dict())
+        for name in ("attention_out", "ffn_out"):
+            for value in layer.get_submodule(name).parameters():
+                nn.init.zeros_(value)
+        for name in ("attention_norm", "ffn_norm"):
+            layer.get_submodule(name).load_state_dict(below.state_dict())
 
 
 def init_randomly(module: nn.Module, generator: torch.Generator) -> None:
