@@ -12,7 +12,7 @@ from transformers.models.bert import modeling_bert
 from tests.conftest import tiny_config, tiny_network
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig
-from xalign.model.cross_align import CrossAlign, init_as_identity
+from xalign.model.cross_align import SIMILARITY_SCALE, CrossAlign, init_as_identity
 from xalign.model.layers import Layer
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE
@@ -161,11 +161,26 @@ def test_cross_layers_that_start_as_the_identity_pass_states_on(num_self_layers:
     sizes = as_dict(tiny_config(num_cross_layers=2)) | {"num_self_layers": num_self_layers}
     network = CrossAlign(CrossAlignConfig(**sizes | {"align_layer": num_self_layers}))
     *_, before = network.layer_states(pack_pairs(PAIRS))
-    init_as_identity(network)
+    init_as_identity(network, torch.Generator().manual_seed(1))
     states = list(network.layer_states(pack_pairs(PAIRS)))
     for above in states[num_self_layers + 1 :]:
         torch.testing.assert_close(above, states[num_self_layers])
     assert not torch.allclose(before, states[-1])
+
+
+@torch.no_grad()
+def test_attention_that_starts_with_the_identity_is_the_similarity_of_links() -> None:
+    sizes = as_dict(tiny_config()) | {"num_heads": 1}
+    network = CrossAlign(CrossAlignConfig(**sizes))
+    init_as_identity(network, torch.Generator().manual_seed(1))
+    width, projection = network.config.width, network.layers[-1].get_submodule("query_key_value")
+    x, y = torch.randn(2, 7, width)
+    query, key, value = projection(x).split(width, dim=-1)
+    other = projection(y).split(width, dim=-1)[1]
+    scale = SIMILARITY_SCALE / math.sqrt(width)
+    torch.testing.assert_close(query @ other.T / math.sqrt(width), scale * x @ y.T)
+    torch.testing.assert_close(query, key)
+    torch.testing.assert_close(value @ value.T, x @ x.T)
 
 
 def as_dict(config: CrossAlignConfig) -> dict[str, Any]:

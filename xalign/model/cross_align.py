@@ -19,6 +19,8 @@ from xalign.model.packing import PairBatch
 
 INIT_STD = 0.02
 """Spread of random weights, as in BERT."""
+SIMILARITY_SCALE = 4.0
+"""Factor of dot products at which softmaxes are neither flat nor saturated, times sqrt(width)."""
 
 
 class CrossAlign(nn.Module):
@@ -85,20 +87,37 @@ class TLMHead(nn.Module):
         return self.norm(F.gelu(self.dense(x)))  # type: ignore[no-any-return]
 
 
-def init_as_identity(network: CrossAlign) -> None:
-    """Let every cross-attention layer give what it gets, up to the norms: it adds nothing yet.
+def init_as_identity(network: CrossAlign, generator: torch.Generator) -> None:
+    """Let every cross-attention layer see the translation, and pass on what it gets.
 
-    Its two outputs start at 0, and its norms as the last norm below the cross-attention layers. So
-    the network starts from where its self-attention layers stand, and can only gain.
+    Queries and keys start as the same rotation of the states, so that attention starts as the
+    similarity that links are read off: every piece looks at its likely translation. Both outputs
+    start at 0, and the norms as the last norm below. So the network starts from where its
+    self-attention layers stand, and what it may add is at hand.
     """
-    split = network.config.num_self_layers
+    width, split = network.config.width, network.config.num_self_layers
     below = network.layers[split - 1].get_submodule("ffn_norm") if split else network.norm
+    sharpness = SIMILARITY_SCALE**0.5 * network.config.num_heads**0.25
     for layer in network.layers[split:]:
+        rotations = (random_rotation(width, generator) for _ in range(2))
+        alike, value = (rotation.to(network.norm.weight) for rotation in rotations)
+        projection = layer.get_submodule("query_key_value")
+        projection.load_state_dict(
+            {
+                "weight": torch.cat([sharpness * alike, sharpness * alike, value]),
+                "bias": torch.zeros(3 * width),
+            }
+        )
         for name in ("attention_out", "ffn_out"):
-            for value in layer.get_submodule(name).parameters():
-                nn.init.zeros_(value)
+            for weights in layer.get_submodule(name).parameters():
+                nn.init.zeros_(weights)
         for name in ("attention_norm", "ffn_norm"):
             layer.get_submodule(name).load_state_dict(below.state_dict())
+
+
+def random_rotation(width: int, generator: torch.Generator) -> Tensor:
+    """A matrix (width, width) that keeps every dot product."""
+    return torch.linalg.qr(torch.randn(width, width, generator=generator))[0]  # type: ignore[no-any-return]
 
 
 def init_randomly(module: nn.Module, generator: torch.Generator) -> None:

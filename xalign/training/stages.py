@@ -16,7 +16,13 @@ from torch import nn
 from xalign.devices import choose_device
 from xalign.errors import InputError, ModelError
 from xalign.model.config import Depth, ExtractionRule
-from xalign.model.cross_align import CrossAlign, TLMHead, init_as_identity, init_randomly
+from xalign.model.cross_align import (
+    SIMILARITY_SCALE,
+    CrossAlign,
+    TLMHead,
+    init_as_identity,
+    init_randomly,
+)
 from xalign.training.augment import Augmentation
 from xalign.training.data import (
     Corpus,
@@ -46,8 +52,6 @@ Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
-STAGE_2_SCALE = 4.0
-"""Scale of similarities in stage 2, in units of 1 / sqrt(width)."""
 DEFAULT_THRESHOLDS: dict[LossForm, float] = {"words": 0.375, "pieces": 0.375, "paper": 0.15}
 """Thresholds of a model that no development sets chose one for, by what it was taught to give."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
@@ -116,7 +120,7 @@ def train_tlm(
     """
     checkpoint = load(model, depth, None if init_cross == "copy" else settings.seed)
     if init_cross == "identity":
-        init_as_identity(checkpoint.network)
+        init_as_identity(checkpoint.network, torch.Generator().manual_seed(settings.seed))
     checkpoint = dataclasses.replace(checkpoint, rule=ExtractionRule(method="words"))
     network = place(checkpoint.network, machine)
     head = TLMHead(network.config)
@@ -161,7 +165,7 @@ def finetune_ssa(
     network = place(started.network.pruned(), machine)
     rule = ExtractionRule(
         method="pieces" if form == "paper" else "words", null_word=null_word,
-        scale=STAGE_2_SCALE / math.sqrt(network.config.width) if scale is None else scale,
+        scale=SIMILARITY_SCALE / math.sqrt(network.config.width) if scale is None else scale,
         threshold=DEFAULT_THRESHOLDS[form] if threshold is None else threshold,
     )  # fmt: skip
     hold_out = HELD_OUT if links and not settings.dev else 0
