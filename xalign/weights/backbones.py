@@ -89,8 +89,8 @@ def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> Cro
 def training_depth(name: str | None) -> Depth:
     """The depth at which the encoder called ``name`` is trained, unless said otherwise.
 
-    The embedded one keeps its layers up to the one that links best, and gets two cross layers above.
-    Others are treated as the paper treats mBERT: the upper two of 12 layers give way to cross
+    The embedded one keeps its layers up to the one that links best, and gets two cross layers on
+    top. Others are treated as the paper treats mBERT: the upper two of 12 layers give way to cross
     layers (m=10, n=2, c=11).
     """
     if name in (None, E5_SMALL):
