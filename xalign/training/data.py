@@ -31,8 +31,8 @@ from xalign.training.augment import Augmentation
 from xalign.training.objectives import Example
 from xalign.weights.tokenizer import Tokenizer
 
-LAYOUT_VERSION = 2
-FILES = ("ids", "words", "links")
+LAYOUT_VERSION = 3
+FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
 WINDOW = 4096
 """Pairs drawn together, so that those of a batch can be of like length."""
@@ -116,7 +116,7 @@ def open_corpus(
     if not folder.exists():
         write_corpus(path, tokenizer, folder, preparation, links)
     skipped = json.loads((folder / "meta.json").read_text())["skipped"]
-    offsets = np.load(folder / "offsets.npy", mmap_mode="r")
+    offsets = open_array(folder / "offsets", np.uint64)
     if len(offsets) == 1:
         raise InputError(path, 0, f"expected pairs to train on, found none in {skipped} lines")
     return Corpus(
@@ -125,7 +125,7 @@ def open_corpus(
         words=open_array(folder / "words", np.uint16),
         offsets=offsets,
         links=open_array(folder / "links", np.int32).reshape(-1, 3),
-        link_offsets=np.load(folder / "link_offsets.npy", mmap_mode="r"),
+        link_offsets=open_array(folder / "link_offsets", np.uint64),
         vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
     )  # fmt: skip
 
@@ -175,12 +175,14 @@ def write_corpus(
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True)
     bad: list[InputError] = []
-    skipped, offsets, link_offsets = 0, [0], [0]
+    skipped, end, end_of_links = 0, 0, 0
     seen: set[int] = set()
     try:
         with ExitStack() as stack:
             files = [stack.enter_context((part / name).open("wb")) for name in FILES]
-            ids_file, words_file, links_file = files
+            ids_file, words_file, offsets_file, links_file, link_offsets_file = files
+            for file in (offsets_file, link_offsets_file):
+                np.uint64(0).tofile(file)
             for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
                 if preparation.hold_out and number % preparation.hold_out == 0:
                     continue
@@ -193,13 +195,11 @@ def write_corpus(
                     words = np.array(side.words[1:-1])
                     np.array(side.ids[1:-1], dtype=np.uint32).tofile(ids_file)
                     np.where(words < 0, NO_WORD, words).astype(np.uint16).tofile(words_file)
-                    offsets.append(offsets[-1] + len(words))
+                    np.uint64(end := end + len(words)).tofile(offsets_file)
                     seen.update(side.ids[1:-1])
                 rows = link_rows(gold, changed)
                 rows.tofile(links_file)
-                link_offsets.append(link_offsets[-1] + len(rows))
-        np.save(part / "offsets.npy", np.array(offsets, dtype=np.uint64))
-        np.save(part / "link_offsets.npy", np.array(link_offsets, dtype=np.uint64))
+                np.uint64(end_of_links := end_of_links + len(rows)).tofile(link_offsets_file)
         np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
         (part / "meta.json").write_text(json.dumps({"path": path, "skipped": skipped}))
         try:
