@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,9 +18,11 @@ from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.metrics import score
 from xalign.model.config import ExtractionRule
+from xalign.weights.backbones import E5_SMALL_RULE
 
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
-RULES = [ExtractionRule(), THRESHOLD]
+WORDS = ExtractionRule(method="words", threshold=0.05, scale=0.2)
+RULES = [ExtractionRule(), THRESHOLD, WORDS]
 
 
 def examples() -> list[SentencePair]:
@@ -122,7 +125,7 @@ def test_a_pair_is_given_as_text_or_as_words(default_aligner: Aligner) -> None:
 
 def test_a_threshold_replaces_the_rule_of_the_model() -> None:
     strict = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.9)
-    assert strict.rule == ExtractionRule(method="pieces", threshold=0.9)
+    assert strict.rule == replace(E5_SMALL_RULE, threshold=0.9)
     loose = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.0001)
     pair = examples()[13]
     assert strict.align_pair(pair.src, pair.tgt).links < loose.align_pair(pair.src, pair.tgt).links

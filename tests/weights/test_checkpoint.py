@@ -86,7 +86,10 @@ def folder(tmp_path: Path) -> Path:
             {"extraction": {"method": "argmax", "temperature": 1}},
             "unexpected keyword argument 'temperature'",
         ),
-        ({"extraction": {"method": "best"}}, "expected the extraction method"),
+        (
+            {"extraction": {"method": "best"}},
+            "expected an extraction method of words, pieces, argmax, found 'best'",
+        ),
         ({"network": {"width": 32}}, "missing 7 required keyword-only arguments"),
         ({"network": {"width": "32"}}, "width: expected another type, found '32'"),
         ({"extraction": {"null_word": 1}}, "null_word: expected another type, found 1"),
