@@ -20,14 +20,8 @@ from typing import Any
 from tests.conftest import EXAMPLES
 from xalign.devices import usable_cores
 from xalign.model.config import Depth
-from xalign.training.stages import (
-    STAGE_1_SCALES,
-    InitCross,
-    Machine,
-    Settings,
-    finetune_ssa,
-    train_tlm,
-)
+from xalign.training.settings import Machine, Settings
+from xalign.training.stages import STAGE_1_SCALES, InitCross, finetune_ssa, train_tlm
 from xalign.training.tuning import Choices, open_dev_set, tune
 from xalign.weights.checkpoint import load
 

@@ -11,7 +11,7 @@ import typer
 from xalign.console import training_talk
 
 if TYPE_CHECKING:
-    from xalign.training.stages import Machine, Settings
+    from xalign.training.settings import Machine, Settings
 
 
 class InitCross(StrEnum):
@@ -210,7 +210,7 @@ def settings_from(given: dict[str, Any], device: str) -> "Settings":
     import torch
 
     from xalign.training.augment import Augmentation
-    from xalign.training.stages import Settings
+    from xalign.training.settings import Settings
 
     weights, paths = tuple(given["weight"] or ()), tuple(given["input"])
     if weights and (len(weights) != len(paths) or min(weights) <= 0):
@@ -234,7 +234,7 @@ def training_machine(device: str, threads: int | None, recompute: bool) -> "Mach
     """Where training runs; under torchrun, one of its processes."""
     from xalign.devices import choose_device, usable_cores
     from xalign.training.loop import join_processes
-    from xalign.training.stages import Machine
+    from xalign.training.settings import Machine
 
     chosen = join_processes(choose_device(device))
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

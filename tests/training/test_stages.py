@@ -15,7 +15,8 @@ from xalign.aligner import Aligner
 from xalign.errors import InputError, ModelError
 from xalign.metrics import score
 from xalign.model.config import Depth, ExtractionRule
-from xalign.training.stages import Machine, Settings, finetune_ssa, train_tlm
+from xalign.training.settings import Machine, Settings
+from xalign.training.stages import finetune_ssa, train_tlm
 from xalign.training.tuning import open_dev_set
 from xalign.weights.checkpoint import load
 
