@@ -31,7 +31,7 @@ from xalign.training.data import Preparation, Sampler, open_corpus
 from xalign.training.loop import Schedule, Trainer
 from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective
-from xalign.weights.backbones import training_depth
+from xalign.weights.backbones import E5_SMALL, training_depth
 from xalign.weights.checkpoint import load
 
 ROWS, PRODUCTS = 2048, 30
@@ -79,8 +79,8 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
     gradients of its weights. A masked piece costs the head, and the candidates, likewise.
     """
     with tempfile.TemporaryDirectory() as folder:
-        start = load(None, training_depth(None))
-        network, teacher = start.network, load(None).network.requires_grad_(False)
+        start = load(E5_SMALL, training_depth(E5_SMALL))
+        network, teacher = start.network, load(E5_SMALL).network.requires_grad_(False)
         head, sizes = TLMHead(network.config), network.config
         data = open_corpus(corpus, start.tokenizer, Path(folder), Preparation(max_pieces=128))
         sampler = Sampler([data], [1.0], budget=batch_pieces, seed=1)

@@ -90,12 +90,12 @@ def run_one(
             if stage == "ssa":
                 finetune_ssa(
                     settings, machine, folder / stage, model=str(folder / "tlm"), teacher="e5-small",
-                    links=(), form="words", scale=None, threshold=None, null_word=False,
-                    resume=False, show=lambda _: None,
+                    links=(), evidence=0.0, form="words", scale=None, threshold=None,
+                    average="geometric", null_word=False, resume=False, show=lambda _: None,
                 )  # fmt: skip
             else:
                 train_tlm(
-                    settings, machine, folder / stage, model=None, depth=variant.depth,
+                    settings, machine, folder / stage, model="e5-small", depth=variant.depth,
                     init_cross=variant.init, negatives=6000, choose_layer=False,
                     resume=False, show=lambda _: None,
                 )  # fmt: skip

@@ -124,9 +124,9 @@ def test_a_pair_is_given_as_text_or_as_words(default_aligner: Aligner) -> None:
 
 
 def test_a_threshold_replaces_the_rule_of_the_model() -> None:
-    strict = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.9)
+    strict = Aligner.from_pretrained("e5-small", device="cpu", layer=1, threshold=0.9)
     assert strict.rule == replace(E5_SMALL_RULE, threshold=0.9)
-    loose = Aligner.from_pretrained(device="cpu", layer=1, threshold=0.0001)
+    loose = Aligner.from_pretrained("e5-small", device="cpu", layer=1, threshold=0.0001)
     pair = examples()[13]
     assert strict.align_pair(pair.src, pair.tgt).links < loose.align_pair(pair.src, pair.tgt).links
 
@@ -145,7 +145,7 @@ def test_devices_are_chosen_or_refused() -> None:
 def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5})
     assert usable_cores() == 3
-    assert Aligner.from_pretrained(device="cpu", layer=0).threads == 3
+    assert Aligner.from_pretrained("e5-small", device="cpu", layer=0).threads == 3
     monkeypatch.delattr("os.sched_getaffinity")
     assert usable_cores() >= 1
 

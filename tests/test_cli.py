@@ -40,7 +40,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Replace the embedded model by a tiny one; gives the options that it was asked for."""
     asked: dict[str, Any] = {}
 
-    def from_pretrained(model: str | None = None, **options: Any) -> Aligner:
+    def from_pretrained(model: str = "default", **options: Any) -> Aligner:
         asked.update(options, model=model)
         return tiny_aligner()
 

@@ -38,6 +38,7 @@ CUTS = [(0, 6), (3, 9), (6, 12)]
 WORDS = np.arange(12)
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.4)
 POOLED = ExtractionRule(method="words", threshold=0.4)
+ADDED = ExtractionRule(method="words", threshold=0.4, average="arithmetic")
 
 
 def merged(rule: ExtractionRule, *windows: Evidence) -> list[tuple[int, int]]:
@@ -55,6 +56,12 @@ def test_probabilities_are_averaged_over_the_windows_that_see_both_pieces() -> N
     assert merged(THRESHOLD, *windows) == [(0, 0), (4, 4), (11, 11)]
 
 
+def test_what_both_directions_give_is_averaged_as_the_rule_says() -> None:
+    window = evidence((0, 0, 0.9, 0.1), (2, 2, 0.6, 0.6))
+    assert merged(POOLED, window) == [(2, 2)]  # 0.3 and 0.6
+    assert merged(ADDED, window) == [(0, 0), (2, 2)]  # 0.5 and 0.6
+
+
 def test_the_most_probable_piece_on_average_is_linked() -> None:
     windows = (
         evidence((4, 4, 0.6, 0.6), (4, 5, 0.4, 0.4)),
@@ -64,7 +71,7 @@ def test_the_most_probable_piece_on_average_is_linked() -> None:
     assert merged(ExtractionRule(), *windows) == [(4, 5), (10, 9)]
 
 
-@pytest.mark.parametrize("rule", [THRESHOLD, ExtractionRule(), POOLED])
+@pytest.mark.parametrize("rule", [THRESHOLD, ExtractionRule(), POOLED, ADDED])
 def test_the_order_of_windows_changes_nothing(rule: ExtractionRule) -> None:
     random = np.random.default_rng(0)
     windows = []

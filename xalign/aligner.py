@@ -59,10 +59,10 @@ class Aligner:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | None = None, *, layer: int | None = None, threshold: float | None = None,
+        cls, model: str = "default", *, layer: int | None = None, threshold: float | None = None,
         device: str = "auto", threads: int | None = None, batch_pieces: int | None = None,
     ) -> "Aligner":  # fmt: skip
-        """Aligner of a model: the embedded one, or a folder or hub name.
+        """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
         ``threshold`` replaces that of the rule (an argmax becomes eq. 10). ``layer`` reads links
         off another layer of an encoder that was never trained to align. ``device`` is ``auto``,

@@ -96,8 +96,8 @@ def align(
         str | None, typer.Option("-t", "--target", help="Target sentences, beside -s.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
-    ] = None,
+        str, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
+    ] = "default",
     layer: Annotated[
         int | None,
         typer.Option(help="Layer to read links off, of an encoder not trained to align."),

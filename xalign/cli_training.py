@@ -30,6 +30,13 @@ class LossForm(StrEnum):
     paper = "paper"
 
 
+class Average(StrEnum):
+    """What makes one probability of those of both directions."""
+
+    geometric = "geometric"
+    arithmetic = "arithmetic"
+
+
 class Precision(StrEnum):
     """In what matrix products are computed."""
 
@@ -91,8 +98,8 @@ Threads = Annotated[
 def train(
     input: Corpora, output: Output, weight: Weights = None, temperature: Temperature = 1.0,
     model: Annotated[
-        str | None, typer.Option("-m", "--model", help="Encoder; else the embedded one.")
-    ] = None,
+        str, typer.Option("-m", "--model", help="Encoder to start from.")
+    ] = "e5-small",
     self_layers: Annotated[
         int | None, typer.Option(min=0, help="m: layers of the encoder to keep.")
     ] = None,
@@ -154,6 +161,9 @@ def finetune(
     teacher: Annotated[
         str | None, typer.Option(help="Learn this model's links, not those of -m.")
     ] = None,
+    evidence: Annotated[
+        float, typer.Option(min=0, help="Weight of --links beside the links of a --teacher.")
+    ] = 0.4,
     weight: Weights = None, temperature: Temperature = 1.0,
     scale: Annotated[
         float | None, typer.Option(help="Factor of similarities in softmaxes; else 4/sqrt(width).")
@@ -162,6 +172,9 @@ def finetune(
         float | None,
         typer.Option(min=0, max=0.999, help="Of the model that comes out; else the best on --dev."),
     ] = None,
+    average: Annotated[
+        Average, typer.Option(help="Of what two words give to each other, to read links off by.")
+    ] = Average.arithmetic,
     null_word: Annotated[
         bool, typer.Option("--null-word", help="Label words without a link with the null word.")
     ] = False,
@@ -182,20 +195,20 @@ def finetune(
     """Stage 2: teach a model links of words: its own (self-supervised), or given ones.
 
     Given links (`--links`) come as Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), a line for
-    each pair. Without --dev, every tenth of their pairs validates.
+    each pair. Without --dev, every tenth of their pairs validates. With --teacher as well, they are
+    evidence beside its links: `ipj` for a link that an aligner found in one direction only.
     """
     from xalign.training.stages import finetune_ssa
 
     given = locals()
     if links and len(links) != len(input):
         raise typer.BadParameter("give a --links file for each -i, in the same order")
-    if links and teacher:
-        raise typer.BadParameter("give either --links or --teacher")
     machine = training_machine(device, threads, recompute)
     with training_talk(steps) as show:
         finetune_ssa(
             settings_from(given, machine.device), machine, Path(output), model=model,
             teacher=teacher, links=links or (), form=loss.value, scale=scale, threshold=threshold,
+            evidence=evidence, average=average.value,
             null_word=null_word, resume=resume, show=show,
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.model.config import ExtractionRule
+from xalign.model.config import Average, ExtractionRule
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -74,7 +74,8 @@ def merge(
     backward = np.bincount(places, backward, len(keys)) / seen
     if rule.method == "words":
         counts = np.bincount(src_words + 1)[1:], np.bincount(tgt_words + 1)[1:]
-        src, tgt, found = link_words(src_words[src], tgt_words[tgt], forward, backward, counts)
+        src, tgt = src_words[src], tgt_words[tgt]
+        src, tgt, found = link_words(src, tgt, forward, backward, counts, rule.average)
         linked = found > rule.threshold
         return set(zip(src[linked].tolist(), tgt[linked].tolist(), strict=True))
     if rule.method == "argmax":
@@ -86,8 +87,9 @@ def merge(
 
 
 def link_words(
-    src: Ints, tgt: Ints, forward: Doubles, backward: Doubles, counts: tuple[Ints, Ints]
-) -> tuple[Ints, Ints, Doubles]:
+    src: Ints, tgt: Ints, forward: Doubles, backward: Doubles, counts: tuple[Ints, Ints],
+    average: Average,
+) -> tuple[Ints, Ints, Doubles]:  # fmt: skip
     """Word pairs and their probabilities, as `xalign.model.extraction.word_probabilities` has them.
 
     The arguments are the words of piece pairs, their probabilities, and the numbers of pieces of
@@ -98,7 +100,8 @@ def link_words(
     src, tgt = keys // width, keys % width
     given = np.bincount(places, forward, len(keys)) / counts[0][src]
     back = np.bincount(places, backward, len(keys)) / counts[1][tgt]
-    return src, tgt, np.sqrt(given * back)
+    found = np.sqrt(given * back) if average == "geometric" else (given + back) / 2
+    return src, tgt, found
 
 
 def num_seeing(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xalign.errors import ModelError
-from xalign.model.config import ExtractionRule
+from xalign.model.config import Average, ExtractionRule
 from xalign.model.extraction import (
     competing,
     link_scores,
@@ -97,19 +97,24 @@ def test_the_rule_for_pieces_equals_nested_loops(seed: int, scale: float) -> Non
     assert found(linked_words(similarities, WORDS, rule)) == expected != set()
 
 
+@pytest.mark.parametrize("average", ["geometric", "arithmetic"])
 @pytest.mark.parametrize("scale", [1.0, 0.3])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_rule_for_words_equals_nested_loops(seed: int, scale: float) -> None:
+def test_the_rule_for_words_equals_nested_loops(seed: int, scale: float, average: Average) -> None:
     similarities = random_similarities(seed)
     sums: dict[tuple[int, ...], list[float]] = {}
     for (b, i, j), (forward, backward) in softmax_naively(similarities, scale).items():
         pair = sums.setdefault(words_of(b, i, j), [0.0, 0.0])
         pair[0] += forward / int((WORDS[b] == WORDS[b, i]).sum())
         pair[1] += backward / int((WORDS[b + 2] == WORDS[b + 2, j]).sum())
-    scores = link_scores(similarities, WORDS, ExtractionRule(method="words", scale=scale))
+    rule = ExtractionRule(method="words", scale=scale, average=average)
+    scores = link_scores(similarities, WORDS, rule)
     expected = torch.zeros(2, 7, 7)
     for place, (forward, backward) in sums.items():
-        expected[place] = math.sqrt(forward * backward)
+        is_geometric = average == "geometric"
+        expected[place] = (
+            math.sqrt(forward * backward) if is_geometric else (forward + backward) / 2
+        )
     torch.testing.assert_close(scores, expected)
     assert float(scores.max()) <= 1
 

@@ -15,7 +15,6 @@ from xalign.training.losses import (
     spread_to_pieces,
     ssa_loss,
     tlm_loss,
-    word_table,
 )
 
 
@@ -27,11 +26,6 @@ def random_links(seed: int, share: float = 0.3) -> Tensor:
         linked[b, int(WORDS[b].max()) + 1 :] = False
         linked[b, :, int(WORDS[b + 2].max()) + 1 :] = False
     return linked
-
-
-def test_rows_of_links_become_a_table() -> None:
-    table = word_table(torch.tensor([[0, 1, 2], [1, 0, 0], [1, 0, 0]]), (2, 3, 3))
-    assert table.nonzero().tolist() == [[0, 1, 2], [1, 0, 0]]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,15 +1,18 @@
-"""Objectives of stage 2: who sees what."""
+"""Objectives of stage 2: who sees what, and who has a say."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 from tests.conftest import tiny_config, tiny_network
 from tests.model.test_cross_align import sentence
 from xalign.model.config import ExtractionRule
-from xalign.model.extraction import batch_similarity, linked_words
+from xalign.model.extraction import batch_similarity, link_scores, linked_words
 from xalign.training.losses import ssa_loss
 from xalign.training.masking import Masking, mask_pieces
-from xalign.training.objectives import Example, pack, ssa_objective
+from xalign.training.objectives import Example, given_votes, pack, ssa_objective
 
 EXAMPLES = [Example(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(3, 9)]
 RULE = ExtractionRule(method="words", threshold=0.05, scale=0.3)
@@ -37,3 +40,36 @@ def test_the_teacher_sees_all_pieces_and_the_student_those_that_are_not_masked(r
     found = batch_similarity(student(seen), whole, RULE)
     expected = ssa_loss(found, linked, whole.words, RULE, "words")
     torch.testing.assert_close((loss, pieces), expected, rtol=0, atol=0)
+
+
+def test_given_links_vote_by_how_sure_they_are() -> None:
+    links = np.array([[0, 1, 1], [2, 0, 0]])
+    examples = [EXAMPLES[0], replace(EXAMPLES[1], links=links)]
+    votes = given_votes(examples, torch.ones(2, 3, 4))
+    assert votes.nonzero().tolist() == [[1, 0, 1], [1, 2, 0]]
+    assert votes[votes > 0].tolist() == [1, 0.5]
+
+
+def test_given_links_add_to_what_the_teacher_finds_or_take_away() -> None:
+    student, teacher = (tiny_network(tiny_config(num_cross_layers=n)) for n in (1, 0))
+    given = [
+        replace(example, links=np.array([[0, 0, 1], [1, 1, 1], [2, 1, 0]])) for example in EXAMPLES
+    ]
+    batch = pack(EXAMPLES)
+    scores = link_scores(batch_similarity(teacher(batch), batch, RULE), batch.words, RULE)
+    votes = given_votes(given, scores)
+    found = batch_similarity(student(batch), batch, RULE)
+    losses = []
+    for evidence in (0.0, 0.05, 10.0):
+        objective = ssa_objective(
+            student, teacher, teacher_rule=RULE, rule=RULE, form="words", evidence=evidence
+        )
+        losses.append(objective(given, torch.Generator())[0])
+        linked = scores + evidence * (votes - 0.5) > RULE.threshold
+        expected, _ = ssa_loss(found, linked, batch.words, RULE, "words")
+        torch.testing.assert_close(losses[-1], expected, rtol=0, atol=0)
+    assert len({loss.item() for loss in losses}) == 3
+    # where evidence is all that counts, sure links are learnt, and possible ones by the teacher
+    sure, possible = votes == 1, (votes == 0.5) & (scores > RULE.threshold)
+    expected, _ = ssa_loss(found, sure | possible, batch.words, RULE, "words")
+    torch.testing.assert_close(losses[-1], expected, rtol=0, atol=0)

@@ -101,7 +101,7 @@ def stage_2(model: str, corpus: str, output: Path, **changes: Any) -> list[dict[
     """Run stage 2; gives what was shown."""
     shown: list[dict[str, Any]] = []
     options: dict[str, Any] = {
-        "teacher": None, "links": (), "form": "words", "scale": RULE.scale, "threshold": None,
+        "teacher": None, "links": (), "evidence": 0.4, "average": "arithmetic", "form": "words", "scale": RULE.scale, "threshold": None,
         "null_word": True, "resume": False,
     }  # fmt: skip
     options |= {name: changes.pop(name) for name in list(changes) if name in options}
@@ -136,7 +136,7 @@ def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
 
 def test_a_threshold_that_is_given_is_kept(encoder: str, corpus: str, tmp_path: Path) -> None:
     stage_2(encoder, corpus, tmp_path / "run", threshold=RULE.threshold, steps=2)
-    assert load(str(tmp_path / "run")).rule == RULE
+    assert load(str(tmp_path / "run")).rule == dataclasses.replace(RULE, average="arithmetic")
 
 
 def test_no_step_only_chooses_how_to_read_a_model(

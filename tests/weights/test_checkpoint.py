@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import tokenizers
 import torch
 from tokenizers import models
@@ -13,10 +14,10 @@ from tests.conftest import tiny_checkpoint
 from tests.weights.test_backbones import save
 from xalign.aligner import Aligner
 from xalign.errors import ModelError
-from xalign.model.config import ExtractionRule
+from xalign.model.config import Depth, ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.weights.backbones import separate
-from xalign.weights.checkpoint import Checkpoint, load, save_folder
+from xalign.weights.backbones import E5_SMALL, separate
+from xalign.weights.checkpoint import DEFAULT, Checkpoint, load, save_folder
 
 BATCH = pack_pairs(
     [(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))]
@@ -40,7 +41,7 @@ def test_a_folder_gives_back_the_model_that_was_saved(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_path: Path) -> None:
-    saved = load(None, separate(1))
+    saved = load(E5_SMALL, separate(1))
     save_folder(saved, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json",
@@ -52,8 +53,35 @@ def test_a_folder_on_the_embedded_encoder_leaves_out_what_the_package_has(tmp_pa
     assert found.tokenizer.word_pieces(["Haus"]) == saved.tokenizer.word_pieces(["Haus"])
 
 
+@torch.no_grad()
+def test_only_trained_weights_are_kept_and_the_rest_comes_from_the_package(tmp_path: Path) -> None:
+    depth = Depth(num_self_layers=2, num_cross_layers=1, align_layer=3)
+    saved = load(E5_SMALL, depth, seed=1)
+    saved.network.layers[1].get_parameter("ffn_in.bias").add_(1)
+    save_folder(saved, tmp_path, torch.float16, "a card")
+    weights = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    lower = {name for name in weights if not name.startswith("layers.2")}
+    assert lower == {"layers.1.ffn_in.bias"}
+    assert {weight.dtype for weight in weights.values()} == {torch.float16}
+    assert (tmp_path / "README.md").read_text() == "a card"
+    found = load(str(tmp_path)).network.state_dict()
+    for name, value in saved.network.state_dict().items():
+        expected = value.half().float() if name in weights else value
+        assert torch.equal(found[name], expected), name
+
+
+def test_the_model_that_xalign_comes_with_is_small_and_has_a_card() -> None:
+    sizes = load().network.config
+    assert (sizes.num_self_layers, sizes.num_cross_layers, sizes.align_layer) == (7, 1, 8)
+    files = {path.name: path.stat().st_size for path in DEFAULT.iterdir()}
+    assert files.keys() == {"config.json", "model.safetensors", "README.md"}
+    assert sum(files.values()) < 40e6
+    card = (DEFAULT / "README.md").read_text()
+    assert all(word in card for word in ("licence", "Recipe", "AER", "Limits"))
+
+
 def test_a_sentencepiece_model_is_kept_with_its_network(tmp_path: Path) -> None:
-    tokenizer = load(None, separate(0)).tokenizer
+    tokenizer = load(E5_SMALL, separate(0)).tokenizer
     save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
     assert load(str(tmp_path)).tokenizer.word_pieces(["Haus"]) == tokenizer.word_pieces(["Haus"])
 
@@ -68,7 +96,7 @@ def change(folder: Path, **values: Any) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A saved tiny model."""
-    tokenizer = load(None, separate(0)).tokenizer
+    tokenizer = load(E5_SMALL, separate(0)).tokenizer
     save_folder(Checkpoint(tiny_checkpoint().network, tokenizer, RULE), tmp_path)
     return tmp_path
 
@@ -109,9 +137,7 @@ def test_a_config_that_says_something_else_is_refused(
 def test_weights_that_do_not_fit_are_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     change(folder, network={**config["network"], "num_cross_layers": 2})
-    with pytest.raises(
-        ModelError, match=r"model\.safetensors: does not fit config\.json: Missing key"
-    ):
+    with pytest.raises(ModelError, match=r"weights do not fit config\.json: Missing key"):
         load(str(folder))
 
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 from xalign.errors import ModelError
 
+Average = Literal["geometric", "arithmetic"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
@@ -53,9 +55,9 @@ class CrossAlignConfig:
 class ExtractionRule:
     """How links are read off a similarity matrix.
 
-    ``words``: word pairs whose probability, made of what both softmaxes give to all of their
-    pieces, exceeds ``threshold``. ``pieces``: piece pairs whose two softmax probabilities both
-    exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
+    ``words``: word pairs whose probability, the ``average`` of what each word gives to the pieces
+    of the other, exceeds ``threshold``. ``pieces``: piece pairs whose two softmax probabilities
+    both exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
     Similarities are multiplied by ``scale`` before a softmax. With ``null_word``, the first special
     piece competes for links.
     """
@@ -64,10 +66,13 @@ class ExtractionRule:
     threshold: float = 0.15
     scale: float = 1.0
     null_word: bool = False
+    average: Average = "geometric"
 
     def __post_init__(self) -> None:
         if self.method not in (methods := ("words", "pieces", "argmax")):
             expected = f"expected an extraction method of {', '.join(methods)}"
             raise ModelError(f"{expected}, found {self.method!r}")
+        if self.average not in (averages := ("geometric", "arithmetic")):
+            raise ModelError(f"expected an average of {averages}, found {self.average!r}")
         if not 0 <= self.threshold < 1:
             raise ModelError(f"expected a threshold from 0 to below 1, found {self.threshold}")

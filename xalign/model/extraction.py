@@ -7,7 +7,7 @@ tables of the same size: (B, S, T) of words is filled up to the last word only.
 import torch
 from torch import Tensor
 
-from xalign.model.config import ExtractionRule
+from xalign.model.config import Average, ExtractionRule
 from xalign.model.packing import PairBatch
 
 
@@ -71,21 +71,22 @@ def pool_pieces(values: Tensor, words: Tensor, side: int, reduce: str) -> Tensor
 
 
 def word_probabilities(
-    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor
+    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor, average: Average
 ) -> Tensor:
     """Probability that two words are linked, of both softmaxes (B, S, T) of pieces: (B, S, T).
 
     What a source piece gives to a target word is the sum over the pieces of that word; what a
-    source word gives is the mean over its own pieces. The same holds backward, and the geometric
-    mean of both is the probability of the pair. So words of many pieces, over which the softmaxes
-    have to spread, are linked as surely as others.
+    source word gives is the mean over its own pieces. The same holds backward, and the ``average``
+    of both is the probability of the pair. So words of many pieces, over which the softmaxes have
+    to spread, are linked as surely as others.
     """
     each_way = []
     for side, values, words in ((1, forward, src_words), (2, backward, tgt_words)):
         sums = pool_pieces(pool_pieces(values, src_words, 1, "sum"), tgt_words, 2, "sum")
         counts = pool_pieces(torch.ones_like(values), words, side, "sum")
         each_way.append(sums / counts.clamp(min=1).narrow(3 - side, 0, 1))
-    return (each_way[0] * each_way[1]).sqrt()
+    given, back = each_way
+    return (given * back).sqrt() if average == "geometric" else (given + back) / 2
 
 
 def link_scores(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
@@ -100,7 +101,7 @@ def link_scores(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Te
     else:
         forward, backward = probabilities(similarities, rule.scale)
         if rule.method == "words":
-            return word_probabilities(forward, backward, src_words, tgt_words)
+            return word_probabilities(forward, backward, src_words, tgt_words, rule.average)
         pieces = torch.minimum(forward, backward)
     return pool_pieces(pool_pieces(pieces, src_words, 1, "amax"), tgt_words, 2, "amax")
 

@@ -48,13 +48,6 @@ def candidate_pieces(
     return candidates
 
 
-def word_table(links: Tensor, size: tuple[int, int, int]) -> Tensor:
-    """Links of words, rows ``pair, i, j`` (K, 3), as a table: bool (B, S, T), the ``size``."""
-    table = torch.zeros(size, dtype=torch.bool, device=links.device)
-    table[links.unbind(1)] = True
-    return table
-
-
 def spread_to_pieces(linked: Tensor, src_words: Tensor, tgt_words: Tensor) -> Tensor:
     """Links of words (B, S, T) as links of all their pieces: bool (B, S, T).
 

@@ -16,14 +16,13 @@ from torch import Tensor
 
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, TLMHead
-from xalign.model.extraction import batch_similarity, linked_words
+from xalign.model.extraction import batch_similarity, link_scores
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 from xalign.training.losses import (
     LossForm,
     candidate_pieces,
     ssa_loss,
     tlm_loss,
-    word_table,
 )
 from xalign.training.masking import Masking, mask_pieces
 
@@ -74,13 +73,15 @@ def tlm_objective(
 
 def ssa_objective(
     network: CrossAlign, teacher: CrossAlign, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, form: LossForm, masking: Masking | None = None,
+    rule: ExtractionRule, form: LossForm, masking: Masking | None = None, evidence: float = 0.0,
 ) -> Objective:  # fmt: skip
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
     They are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
     network only some: it has to link what it cannot see, from what stands around it and from the
-    translation.
+    translation. Links given with the examples, another aligner's, speak as well: a sure one adds
+    half of ``evidence`` to the teacher's probability, none takes as much away, and one that is only
+    possible (found in one direction, say) leaves it as it is.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -88,7 +89,10 @@ def ssa_objective(
         batch = whole.to(device)
         with torch.no_grad():
             found = batch_similarity(teacher(batch), batch, teacher_rule)  # (B, L, L)
-            linked = linked_words(found, batch.words, teacher_rule)  # (B, L, L)
+            scores = link_scores(found, batch.words, teacher_rule)  # (B, L, L)
+            if evidence:
+                scores = scores + evidence * (given_votes(examples, scores) - 0.5)
+            linked = scores > teacher_rule.threshold
         seen = mask_pieces(whole, masking, generator).batch.to(device) if masking else batch
         similarities = batch_similarity(network(seen), seen, rule)  # (B, L, L)
         return ssa_loss(similarities, linked, batch.words, rule, form)
@@ -109,10 +113,9 @@ def links_objective(
         if masking:
             batch = mask_pieces(batch, masking, generator).batch
         batch = batch.to(network.norm.weight.device)
-        links = given_links(examples).to(batch.words.device)  # (K, 4)
         similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
-        size = (len(similarities), *similarities.shape[1:])
-        sure, given = (word_table(rows[:, :3], size) for rows in (links[links[:, 3] > 0], links))
+        votes = given_votes(examples, similarities)
+        sure, given = votes == 1, votes > 0
         return ssa_loss(similarities, sure, batch.words, rule, form, given & ~sure)
 
     return objective
@@ -128,6 +131,17 @@ def given_links(examples: Examples) -> Tensor:
     owners = np.repeat(np.arange(len(examples)), [len(example.links) for example in examples])
     links = np.concatenate([example.links for example in examples])  # (K, 3)
     return torch.from_numpy(np.column_stack([owners, links]))
+
+
+def given_votes(examples: Examples, like: Tensor) -> Tensor:
+    """What the links given with ``examples`` say of every word pair, as a table ``like`` (B, L, L).
+
+    1 for a sure link, 0.5 for one that is only possible, else 0.
+    """
+    votes = torch.zeros_like(like)
+    links = given_links(examples).to(like.device)  # (K, 4)
+    votes[links[:, :3].unbind(1)] = 0.5 + 0.5 * links[:, 3].to(like.dtype)
+    return votes
 
 
 def frozen_copy(network: CrossAlign) -> CrossAlign:

@@ -14,7 +14,7 @@ from torch import nn
 
 from xalign.devices import choose_device
 from xalign.errors import InputError, ModelError
-from xalign.model.config import Depth, ExtractionRule
+from xalign.model.config import Average, Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
     CrossAlign,
@@ -51,7 +51,7 @@ Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
-DEFAULT_THRESHOLDS: dict[LossForm, float] = {"words": 0.375, "pieces": 0.375, "paper": 0.15}
+DEFAULT_THRESHOLDS: dict[LossForm, float] = {"words": 0.475, "pieces": 0.475, "paper": 0.15}
 """Thresholds of a model that no development sets chose one for, by what it was taught to give."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
 """Scales to try after stage 2, in units of that in training."""
@@ -60,7 +60,7 @@ HELD_OUT, MAX_HELD_OUT = 10, 500
 
 
 def train_tlm(
-    settings: Settings, machine: Machine, output: Path, *, model: str | None, depth: Depth,
+    settings: Settings, machine: Machine, output: Path, *, model: str, depth: Depth,
     init_cross: InitCross, negatives: int,
     choose_layer: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
@@ -100,25 +100,28 @@ def train_tlm(
 
 
 def finetune_ssa(
-    settings: Settings, machine: Machine, output: Path, *, model: str | None, teacher: str | None,
+    settings: Settings, machine: Machine, output: Path, *, model: str, teacher: str | None,
     links: Sequence[str], form: LossForm, scale: float | None, threshold: float | None,
-    null_word: bool, resume: bool, show: Show,
+    evidence: float, average: Average, null_word: bool, resume: bool, show: Show,
 ) -> None:  # fmt: skip
     """Stage 2 (eq. 12): learn a teacher's links, raised to words, up to the alignment layer.
 
     The teacher is a frozen copy of ``model`` or, if given, the model ``teacher``; its links are
-    read off by its own rule. With ``links``, a file for each corpus, these are learnt instead.
-    Similarities are multiplied by ``scale``, by default 4 / sqrt(width). Without ``threshold``, it
-    is chosen on the development sets, and the scale that the result is read by with it. Given links
-    without such sets are validated on a part that is held out.
+    read off by its own rule. With ``links``, a file for each corpus, these are learnt instead or,
+    with ``teacher`` as well, weighed with its own (``evidence``, see `ssa_objective`).
+    Similarities are multiplied by ``scale``, by default 4 / sqrt(width), and links are read off by
+    the ``average`` of both softmaxes. Without ``threshold``, it is chosen on the development sets,
+    and the scale that the result is read by with it. Given links without such sets are validated on
+    a part that is held out.
     """
     started = load(model)
     network = place(started.network.pruned(), machine)
     rule = ExtractionRule(
-        method="pieces" if form == "paper" else "words", null_word=null_word,
+        method="pieces" if form == "paper" else "words", average=average, null_word=null_word,
         scale=SIMILARITY_SCALE / math.sqrt(network.config.width) if scale is None else scale,
         threshold=DEFAULT_THRESHOLDS[form] if threshold is None else threshold,
     )  # fmt: skip
+    only_links = bool(links) and teacher is None
     hold_out = HELD_OUT if links and not settings.dev else 0
     given: Sequence[str | None] = links or [None] * len(settings.corpora)
     corpora = [
@@ -127,15 +130,16 @@ def finetune_ssa(
     ]
     dev = [open_dev_set(path) for path in settings.dev]
     masking = masking_for(settings, started.tokenizer, corpora) if settings.mask_rate else None
-    if links:
+    if hold_out:
+        dev = [held_out(*files) for files in zip(settings.corpora, links, strict=True)]
+    if only_links:
         objective = links_objective(network, rule=rule, form=form, masking=masking)
-        if hold_out:
-            dev = [held_out(*files) for files in zip(settings.corpora, links, strict=True)]
     else:
         guide = load_teacher(teacher, started) if teacher else started
         objective = ssa_objective(
             network, frozen_copy(guide.network).to(network.norm.weight.device),
             teacher_rule=guide.rule, rule=rule, form=form, masking=masking,
+            evidence=evidence if links else 0.0,
         )  # fmt: skip
     groups = trained_parts(network, settings)
     checkpoint = Checkpoint(network, started.tokenizer, rule)
@@ -145,8 +149,8 @@ def finetune_ssa(
         choices = dataclasses.replace(choices, scales=scales, thresholds=THRESHOLDS)
     run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
     record = dataclasses.asdict(settings) | {
-        "stage": "links" if links else "ssa", "model": model, "teacher": teacher,
-        "links": list(links), "rule": dataclasses.asdict(rule), "form": form,
+        "stage": "links" if only_links else "ssa", "model": model, "teacher": teacher,
+        "links": list(links), "evidence": evidence, "rule": dataclasses.asdict(rule), "form": form,
         "choose_threshold": threshold is None, "data": [corpus.sha256 for corpus in corpora],
     }  # fmt: skip
     run.start(as_json(record), resume=resume)

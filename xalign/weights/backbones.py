@@ -86,14 +86,14 @@ def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> Cro
     return network
 
 
-def training_depth(name: str | None) -> Depth:
+def training_depth(name: str) -> Depth:
     """The depth at which the encoder called ``name`` is trained, unless said otherwise.
 
     The embedded one keeps its layers up to the one that links best, and gets two cross layers on
     top. Others are treated as the paper treats mBERT: the upper two of 12 layers give way to cross
     layers (m=10, n=2, c=11).
     """
-    if name in (None, E5_SMALL):
+    if name == E5_SMALL:
         m = E5_SMALL_LAYER
         return Depth(num_self_layers=m, num_cross_layers=2, align_layer=m + 1)
     import transformers
@@ -106,7 +106,7 @@ def training_depth(name: str | None) -> Depth:
     return Depth(num_self_layers=kept, num_cross_layers=2, align_layer=kept + 1)
 
 
-def cannot_load(name: str | None, error: Exception) -> str:
+def cannot_load(name: str, error: Exception) -> str:
     """What to tell about an encoder that transformers does not load."""
     reason = str(error).strip().splitlines()[0]
     return (

@@ -1,7 +1,8 @@
 """A model is a folder: ``config.json``, ``model.safetensors``, a tokenizer file, ``README.md``.
 
 A folder made from the embedded encoder names it as its backbone and leaves out what it would only
-copy: the piece embeddings and the tokenizer, which come from the installed package.
+copy: the piece embeddings, the tokenizer and all weights that were not trained, which come from the
+installed package. The model that xalign comes with is such a folder.
 """
 
 import dataclasses
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
+import torch
+from torch import Tensor
 
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
@@ -26,8 +29,14 @@ from xalign.weights.backbones import (
     empty_model,
     load_e5_small,
     load_foreign,
+    packed_state,
 )
-from xalign.weights.packed import PackedEmbedding, find_packed_file, read_packed_file
+from xalign.weights.packed import (
+    PackedEmbedding,
+    PackedEncoder,
+    find_packed_file,
+    read_packed_file,
+)
 from xalign.weights.tokenizer import (
     Tokenizer,
     read_tokenizer,
@@ -36,6 +45,8 @@ from xalign.weights.tokenizer import (
 )
 
 Value = TypeVar("Value")
+DEFAULT = Path(__file__).parent / "default"
+"""The model that xalign comes with."""
 FORMAT_VERSION = 1
 EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
 """What JSON may hold for a field of a type; a Literal checks itself."""
@@ -70,23 +81,25 @@ class Checkpoint:
     curve: tuple[CurvePoint, ...] = ()
 
 
-def load(
-    name: str | None = None, depth: Depth | None = None, seed: int | None = None
-) -> Checkpoint:
-    """The model called ``name``: by default the embedded one; else a folder, or a hub name.
+def load(name: str = "default", depth: Depth | None = None, seed: int | None = None) -> Checkpoint:
+    """The model called ``name``: ``default``, which xalign comes with; else a folder or hub name.
 
     An encoder that was never trained to align can be given another ``depth``, with cross-attention
     layers to be trained, which are random with a ``seed``, else start from its next layers.
 
     Errors: `ModelError` when nothing under that name can be loaded.
     """
-    if name is None or name == E5_SMALL:
+    if name == E5_SMALL:
         return Checkpoint(*load_e5_small(depth, seed), E5_SMALL_RULE)
-    config = Path(name) / "config.json"
-    if config.is_file() and "format_version" in read_json(config):
+    folder = DEFAULT if name == "default" else Path(name)
+    config = folder / "config.json"
+    if name == "default" or (config.is_file() and "format_version" in read_json(config)):
         if depth is not None:
-            raise ModelError(f"{name}: a trained model has its layers in config.json; drop --layer")
-        return load_folder(Path(name))
+            raise ModelError(
+                f"{folder}: a trained model has its layers in config.json; drop --layer, or "
+                f"name an encoder that was not trained to align, such as -m {E5_SMALL}"
+            )
+        return load_folder(folder)
     return Checkpoint(*load_foreign(name, depth, seed), ExtractionRule())
 
 
@@ -102,33 +115,60 @@ def load_folder(folder: Path) -> Checkpoint:
         raise ModelError(f"{path}: expected the keys {sorted(KEYS)}, but see {sorted(unexpected)}")
     sizes = from_mapping(CrossAlignConfig, config["network"], path)
     rule = from_mapping(ExtractionRule, config["extraction"], path)
+    state = read_weights(folder / "model.safetensors")
     if config["backbone"] == E5_SMALL:
         packed = read_packed_file(find_packed_file())
         network = CrossAlign(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
         tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
+        state = complete(state, network, packed)
     elif config["backbone"] is None:
         network, tokenizer = empty_model(sizes), read_tokenizer(folder)
     else:
         raise ModelError(f"{path}: expected the backbone {E5_SMALL!r} or null")
-    load_weights(network, folder / "model.safetensors")
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:  # missing, unexpected or misshapen weights, one a line
+        reason = str(error).splitlines()[1].strip()
+        raise ModelError(f"{folder}: weights do not fit config.json: {reason}") from error
     curve = tuple(from_mapping(CurvePoint, point, path) for point in config["curve"])
     return Checkpoint(network, tokenizer, rule, curve)
 
 
-def load_weights(network: CrossAlign, path: Path) -> None:
-    """Put the weights in the file at ``path`` into ``network``."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights by name in the file at ``path``, in fp32."""
     try:
-        state = safetensors.torch.load_file(path)
-        network.load_state_dict({name: data.float() for name, data in state.items()}, assign=True)
+        return {name: data.float() for name, data in safetensors.torch.load_file(path).items()}
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    except RuntimeError as error:  # missing, unexpected or misshapen weights, one a line
-        reason = str(error).splitlines()[1].strip()
-        raise ModelError(f"{path}: does not fit config.json: {reason}") from error
 
 
-def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write ``checkpoint`` into ``folder``, made if needed; each file whole or not at all."""
+def complete(
+    state: dict[str, Tensor], network: CrossAlign, packed: PackedEncoder
+) -> dict[str, Tensor]:
+    """``state`` and, where it lacks weights of the lower part of ``network``, the package's."""
+    lacking = network.state_dict().keys() - state.keys()
+    lower = range(network.config.num_self_layers)
+    layers = [k for k in lower if any(name.startswith(f"layers.{k}.") for name in lacking)]
+    return packed_state(packed, max(layers, default=-1) + 1) | state
+
+
+def trained_weights(network: CrossAlign) -> dict[str, Tensor]:
+    """Weights of a ``network`` on the embedded encoder which the package does not have."""
+    state = dict(network.state_dict())
+    kept = packed_state(read_packed_file(find_packed_file()), network.config.num_self_layers)
+    for name, value in kept.items():
+        if torch.equal(value, state[name].cpu()):
+            del state[name]
+    return state
+
+
+def save_folder(
+    checkpoint: Checkpoint, folder: Path, dtype: torch.dtype = torch.float32, card: str = ""
+) -> None:
+    """Write ``checkpoint`` into ``folder``, made if needed; each file whole or not at all.
+
+    Weights are stored as ``dtype``. A ``card`` takes the place of the short one.
+    """
     network, tokenizer = checkpoint.network, checkpoint.tokenizer
     is_packed = isinstance(network.pieces, PackedEmbedding)
     config = {
@@ -140,12 +180,14 @@ def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
     }
     sizes = network.config
     layers = f"{sizes.num_self_layers} self-attention and {sizes.num_cross_layers} cross-attention"
-    card = CARD.format(layers=f"{layers} layers; links are read off layer {sizes.align_layer}")
+    read_off = f"links are read off layer {sizes.align_layer}"
+    card = card or CARD.format(layers=f"{layers} layers; {read_off}")
     folder.mkdir(parents=True, exist_ok=True)
     if not is_packed:
         with whole_file(folder / tokenizer.file) as part:
             part.write_bytes(tokenizer.content)
-    state = {name: data.contiguous() for name, data in network.state_dict().items()}
+    state = trained_weights(network) if is_packed else network.state_dict()
+    state = {name: data.to(dtype).contiguous() for name, data in state.items()}
     with whole_file(folder / "model.safetensors") as part:
         safetensors.torch.save_file(state, part)
     with whole_file(folder / "README.md") as part:
