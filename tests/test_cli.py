@@ -172,7 +172,7 @@ def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_closes_early_is_no_error() -> None:
-    command = f"{sys.executable} -m xalign align -q -i {EXAMPLES / 'de-en.txt'} --layer 1 | head -n 0; echo ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m xalign align -q -i {EXAMPLES / 'de-en.txt'} -m e5-small --layer 1 | head -n 0; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
@@ -226,14 +226,14 @@ def test_closed_streams_are_no_crash(tmp_path: Path) -> None:
     corpus, out = EXAMPLES / "de-en.txt", tmp_path / "out"
     xalign = f"{sys.executable} -m xalign"
     for redirections in ("<&-", "2>&-", ">&- <&- 2>&-", "2> >(true)"):
-        command = f"{xalign} align --layer 1 -i {corpus} -o {out} {redirections}"
+        command = f"{xalign} align -m e5-small --layer 1 -i {corpus} -o {out} {redirections}"
         assert (
             subprocess.run(["bash", "-c", command], capture_output=True, check=False).returncode
             == 0
         )
         assert len(out.read_text().splitlines()) == 100
         out.unlink()
-    for command in (f"{xalign} align <&-", f"{xalign} align --layer 1 -i {corpus} >&-"):
+    for command in (f"{xalign} align <&-", f"{xalign} align -m e5-small --layer 1 -i {corpus} >&-"):
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert done.stderr.startswith("xalign: <std")
