@@ -19,7 +19,7 @@ from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
 
 PiecePair = tuple[PieceSentence, PieceSentence]
 
-CPU_BATCH_PIECES, GPU_BATCH_PIECES = 2048, 16384
+CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
 
 
 @dataclass(slots=True)
