@@ -156,8 +156,10 @@ def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
     # coverage holds a lock that an interrupt may leave locked: this process goes without it
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    ) as process:
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+        # a shell ignores interrupts for what it runs in the background, and so would the process
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         assert process.stdin is not None
         process.stdin.write(b"das Haus ||| the house\n" * 1000)
         process.stdin.flush()
