@@ -72,6 +72,10 @@ DropCase = Annotated[
 DropDiacritics = Annotated[
     float, typer.Option(min=0, max=1, help="Share that lose their diacritics.")
 ]
+Recut = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Share whose words are cut elsewhere (Chinese, Japanese, -, ')."),
+]
 DropFinal = Annotated[
     float, typer.Option(min=0, max=1, help="Share that lose their final punctuation.")
 ]
@@ -120,7 +124,7 @@ def train(
     steps: Steps = 1000, batch_pieces: BatchPieces = 4096, rate: Rate = 3e-4,
     self_rate: SelfRate = 1e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
     warmup: Warmup = 50, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
-    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, dev: Dev = None,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0, dev: Dev = None,
     every: Every = 100, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
     precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
     threads: Threads = None, resume: Resume = False,
@@ -164,6 +168,10 @@ def finetune(
     evidence: Annotated[
         float, typer.Option(min=0, help="Weight of --links beside the links of a --teacher.")
     ] = 0.4,
+    label_threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="Of a teacher's links in each -i, in turn; else the teacher's own."),
+    ] = None,
     weight: Weights = None, temperature: Temperature = 1.0,
     scale: Annotated[
         float | None, typer.Option(help="Factor of similarities in softmaxes; else 4/sqrt(width).")
@@ -187,7 +195,7 @@ def finetune(
     steps: Steps = 200, batch_pieces: BatchPieces = 4096, rate: Rate = 1.5e-4,
     self_rate: SelfRate = 1.5e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
     warmup: Warmup = 10, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
-    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, dev: Dev = None,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0, dev: Dev = None,
     every: Every = 50, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
     precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
     threads: Threads = None, resume: Resume = False,
@@ -203,6 +211,8 @@ def finetune(
     given = locals()
     if links and len(links) != len(input):
         raise typer.BadParameter("give a --links file for each -i, in the same order")
+    if label_threshold and len(label_threshold) != len(input):
+        raise typer.BadParameter("give a --label-threshold for each -i, in the same order")
     machine = training_machine(device, threads, recompute)
     with training_talk(steps) as show:
         finetune_ssa(
@@ -232,14 +242,16 @@ def settings_from(given: dict[str, Any], device: str) -> "Settings":
     if precision == "auto":
         has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         precision = "bf16" if has_bf16 else "fp32"
-    rates = {name: given[name] for name in ("drop_case", "drop_diacritics", "drop_final", "seed")}
+    changes = ("drop_case", "drop_diacritics", "drop_final", "recut", "seed")
+    rates = {name: given[name] for name in changes}
     same = (
         "temperature", "steps", "batch_pieces", "rate", "self_rate", "tune_self",
         "tune_embeddings", "warmup", "mask_rate", "max_pieces", "every", "patience", "seed",
     )  # fmt: skip
     return Settings(
         corpora=paths, weights=weights, augmentation=Augmentation(**rates),
-        dev=tuple(given["dev"] or ()), precision=precision, **{name: given[name] for name in same},
+        dev=tuple(given["dev"] or ()), precision=precision,
+        label_thresholds=tuple(given.get("label_threshold") or ()), **{name: given[name] for name in same},
     )  # fmt: skip
 
 

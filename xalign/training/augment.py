@@ -1,7 +1,7 @@
-"""Text made poorer at random, so that a model meets what users have: no case, no diacritics.
+"""Text changed at random, so that a model meets what users have: no case, other ideas of words.
 
-Sentences lose their case, their diacritics, or their final punctuation, each side of a pair alone.
-Words are never added, and lost only at the end of a side.
+Sentences lose their case, their diacritics, or their final punctuation, or have their words cut
+elsewhere, each side of a pair alone. Links follow the words that they are links of.
 """
 
 import unicodedata
@@ -9,31 +9,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xalign.alignment import SentencePair
+from xalign.alignment import GoldAlignment, Link, SentencePair
 
 Words = tuple[str, ...]
+Origins = list[tuple[int, ...]]
+
+CUT, JOINED = 0.3, 0.1
+"""Shares of the words of a recut sentence that are cut in two, and that are joined to the next."""
+UNSPACED = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+"""Kana and Han, written without spaces: where a word ends is the segmenter's choice."""
+MARKS = frozenset("-'’")
+"""What some take for a part of a word, others for a word of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
     """Shares of sentences that lose their case, their diacritics, and their final punctuation.
 
-    Every draw comes from ``seed`` and the number of the line: the same line is always changed in
+    ``recut`` is the share of those whose words are cut and joined anew, see `recut_words`. Every draw comes from ``seed`` and the number of the line: the same line is always changed in
     the same way.
     """
 
     drop_case: float = 0.0
     drop_diacritics: float = 0.0
     drop_final: float = 0.0
+    recut: float = 0.0
     seed: int = 1
 
-    def __call__(self, pair: SentencePair, number: int) -> SentencePair:
-        """The pair of line ``number``, changed or not."""
+    def __call__(
+        self, pair: SentencePair, links: GoldAlignment, number: int
+    ) -> tuple[SentencePair, GoldAlignment]:
+        """The pair of line ``number`` and its links, changed or not."""
         rates = (self.drop_case, self.drop_diacritics, self.drop_final)
-        if not any(rates):
-            return pair
-        draws = np.random.default_rng([self.seed, number]).random((2, 3)) < rates
-        return SentencePair(change(pair.src, *draws[0]), change(pair.tgt, *draws[1]))
+        if not any((*rates, self.recut)):
+            return pair, links
+        random = np.random.default_rng([self.seed, number])
+        draws = random.random((2, 3)) < rates
+        sides = [change(pair.src, *draws[0]), change(pair.tgt, *draws[1])]
+        origins: list[Origins] = [[(k,) for k in range(len(side))] for side in sides]
+        for side in range(2):
+            if self.recut and random.random() < self.recut:
+                sides[side], origins[side] = recut_words(sides[side], random)
+        moved = (move(found, *origins) for found in (links.sure, links.possible))
+        return SentencePair(*sides), GoldAlignment(*moved)
 
 
 def change(words: Words, lower: bool, plain: bool, short: bool) -> Words:
@@ -65,6 +83,61 @@ def plain_letter(letter: str) -> str:
     if unicodedata.category(parts[0]) == "Mn" and parts < "\u0370":
         return ""
     return parts[0] if parts < "\u0530" else letter
+
+
+def recut_words(words: Words, random: np.random.Generator) -> tuple[Words, Origins]:
+    """Words of a sentence as another segmenter might cut them, and for each what it was made of.
+
+    Words of kana or Han are cut in two anywhere, or joined to the next one of the same kind; other
+    words are cut beside a hyphen or an apostrophe.
+    """
+    pieces: list[tuple[str, int]] = []
+    for number, word in enumerate(words):
+        places = [k for k in range(1, len(word)) if may_cut(word[k - 1], word[k])]
+        if places and random.random() < CUT:
+            place = places[random.integers(len(places))]
+            pieces += [(word[:place], number), (word[place:], number)]
+        else:
+            pieces.append((word, number))
+    recut, origins = [pieces[0][0]], [(pieces[0][1],)]
+    for piece, number in pieces[1:]:
+        is_inner = is_unspaced(recut[-1][-1]) and is_unspaced(piece[0])
+        if is_inner and number not in origins[-1] and random.random() < JOINED:
+            recut[-1] += piece
+            origins[-1] += (number,)
+        else:
+            recut.append(piece)
+            origins.append((number,))
+    return tuple(recut), origins
+
+
+def may_cut(left: str, right: str) -> bool:
+    """Whether segmenters may differ on a cut between two letters."""
+    return (is_unspaced(left) and is_unspaced(right)) or bool({left, right} & MARKS)
+
+
+def is_unspaced(letter: str) -> bool:
+    """Whether ``letter`` is of a writing without spaces.
+
+    >>> is_unspaced("語"), is_unspaced("か"), is_unspaced("。"), is_unspaced("a")
+    (True, True, False, False)
+    """
+    return any(first <= ord(letter) <= last for first, last in UNSPACED)
+
+
+def move(links: frozenset[Link], src: Origins, tgt: Origins) -> frozenset[Link]:
+    """Links of the words that others were made of, as links of these; the rest is dropped."""
+    places: list[dict[int, list[int]]] = []
+    for origins in (src, tgt):
+        found: dict[int, list[int]] = {}
+        for place, numbers in enumerate(origins):
+            for number in numbers:
+                found.setdefault(number, []).append(place)
+        places.append(found)
+    sources, targets = places
+    return frozenset(
+        (a, b) for i, j in links for a in sources.get(i, ()) for b in targets.get(j, ())
+    )
 
 
 def is_punctuation(word: str) -> bool:

@@ -61,7 +61,8 @@ class Corpus:
     sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j,
     is_sure`` of given links, those of pair k from ``link_offsets[k]``. ``vocabulary`` has every
     piece that occurs, sorted. ``sha256`` is that of the file and, if given, that of its links.
-    ``skipped`` counts lines that were left out: bad, empty, or over the limit.
+    ``skipped`` counts lines that were left out: bad, empty, or over the limit. Of a teacher's
+    links, those over ``label_threshold`` are learnt; None leaves that to the teacher's own rule.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Corpus:
     link_offsets: NDArray[np.uint64]
     vocabulary: NDArray[np.int64]
     skipped: int
+    label_threshold: float | None = None
 
     def __len__(self) -> int:
         return (len(self.offsets) - 1) // 2
@@ -87,7 +89,7 @@ class Corpus:
         """Pieces of a pair, between the special ones, and its links."""
         given = slice(int(self.link_offsets[number]), int(self.link_offsets[number + 1]))
         src, tgt = (self._sentence(2 * number + side, tokenizer) for side in range(2))
-        return Example(src, tgt, self.links[given].astype(np.int64))
+        return Example(src, tgt, self.links[given].astype(np.int64), self.label_threshold)
 
     def _sentence(self, number: int, tokenizer: Tokenizer) -> PieceSentence:
         inner = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
@@ -186,7 +188,7 @@ def write_corpus(
             for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
                 if preparation.hold_out and number % preparation.hold_out == 0:
                     continue
-                changed = preparation.augmentation(pair, number)
+                changed, gold = preparation.augmentation(pair, gold, number)
                 sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
                 if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
                     skipped += 1
@@ -197,7 +199,7 @@ def write_corpus(
                     np.where(words < 0, NO_WORD, words).astype(np.uint16).tofile(words_file)
                     np.uint64(end := end + len(words)).tofile(offsets_file)
                     seen.update(side.ids[1:-1])
-                rows = link_rows(gold, changed)
+                rows = link_rows(gold)
                 rows.tofile(links_file)
                 np.uint64(end_of_links := end_of_links + len(rows)).tofile(link_offsets_file)
         np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
@@ -214,13 +216,9 @@ def write_corpus(
         logger.warning("%s: %d lines are left out%s", path, skipped, reason)
 
 
-def link_rows(gold: GoldAlignment, pair: SentencePair) -> NDArray[np.int32]:
-    """Rows ``i, j, is_sure`` of the links whose words ``pair`` still has: (K, 3)."""
-    rows = [
-        (i, j, (i, j) in gold.sure)
-        for i, j in sorted(gold.possible)
-        if i < len(pair.src) and j < len(pair.tgt)
-    ]
+def link_rows(gold: GoldAlignment) -> NDArray[np.int32]:
+    """Rows ``i, j, is_sure`` of links: (K, 3)."""
+    rows = [(i, j, (i, j) in gold.sure) for i, j in sorted(gold.possible)]
     return np.array(rows, dtype=np.int32).reshape(-1, 3)
 
 

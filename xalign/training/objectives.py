@@ -29,11 +29,15 @@ from xalign.training.masking import Masking, mask_pieces
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), if any are given."""
+    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), if any are given.
+
+    What scores over ``threshold`` is a link to a teacher; None leaves that to the teacher's rule.
+    """
 
     src: PieceSentence
     tgt: PieceSentence
     links: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
+    threshold: float | None = None
 
     @property
     def num_pieces(self) -> int:
@@ -92,7 +96,9 @@ def ssa_objective(
             scores = link_scores(found, batch.words, teacher_rule)  # (B, L, L)
             if evidence:
                 scores = scores + evidence * (given_votes(examples, scores) - 0.5)
-            linked = scores > teacher_rule.threshold
+            own = teacher_rule.threshold
+            least = [own if one.threshold is None else one.threshold for one in examples]
+            linked = scores > scores.new_tensor(least)[:, None, None]  # (B, L, L)
         seen = mask_pieces(whole, masking, generator).batch.to(device) if masking else batch
         similarities = batch_similarity(network(seen), seen, rule)  # (B, L, L)
         return ssa_loss(similarities, linked, batch.words, rule, form)

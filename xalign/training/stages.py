@@ -124,9 +124,12 @@ def finetune_ssa(
     only_links = bool(links) and teacher is None
     hold_out = HELD_OUT if links and not settings.dev else 0
     given: Sequence[str | None] = links or [None] * len(settings.corpora)
+    least: Sequence[float | None] = settings.label_thresholds or [None] * len(settings.corpora)
     corpora = [
-        open_one(path, settings, machine, started, gold, hold_out)
-        for path, gold in zip(settings.corpora, given, strict=True)
+        dataclasses.replace(
+            open_one(path, settings, machine, started, gold, hold_out), label_threshold=value
+        )
+        for path, gold, value in zip(settings.corpora, given, least, strict=True)
     ]
     dev = [open_dev_set(path) for path in settings.dev]
     masking = masking_for(settings, started.tokenizer, corpora) if settings.mask_rate else None
