@@ -15,11 +15,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.train_default import LICENCES, MAX_WORDS, say
+from xalign.aligner import Aligner
 from xalign.alignment import Alignment, GoldAlignment
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
+from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import read_alignments
 from xalign.metrics import score
 
@@ -38,7 +41,9 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     results = options.output / "results.jsonl"
-    done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    done = (
+        [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    )
     for language, name in SETS.items():
         rows = list(text_of(options.data / "train" / f"{language}-en.tsv.xz"))
         random.Random(1).shuffle(rows)
@@ -51,7 +56,9 @@ def main() -> None:
             say(json.dumps(done[-1]))
             with results.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
-    draw(done, options.output / "learning-curve.png")
+    default = {name: of_default(options.data / "gold" / "test" / name) for name in SETS.values()}
+    say(json.dumps({"xalign": default}))
+    draw(done, default, options.output / "learning-curve.png")
 
 
 def text_of(source: Path) -> Iterator[tuple[str, str]]:
@@ -91,7 +98,7 @@ def eflomal(text: Path, count: int) -> tuple[list[Links], list[Links]]:
     """Links of the last ``count`` lines, in either direction."""
     ways = [text.with_suffix(suffix) for suffix in (".forward", ".reverse")]
     program = Path(sys.executable).with_name("eflomal-align")
-    command = [program, "-i", text, "-f", ways[0], "-r", ways[1]]
+    command: list[str | Path] = [program, "-i", text, "-f", ways[0], "-r", ways[1]]
     subprocess.run(command, check=True, capture_output=True)
     one, other = (
         [set(found.links) for found in read_alignments(Source(str(way)), str(way))][-count:]
@@ -138,17 +145,29 @@ def linked(i: int, j: int, links: Links) -> tuple[bool, bool]:
     return any(a == i for a, _ in links), any(b == j for _, b in links)
 
 
-def draw(results: list[dict[str, float]], path: Path) -> None:
+def of_default(test: Path) -> float:
+    """AER in % of the model that xalign comes with, on a test set."""
+    gold = read_gold(Source(f"{test}.talp"), f"{test}.talp").alignments
+    text = f"{test}.txt"
+    return (
+        100 * score(list(Aligner.from_pretrained().align(read_pairs(Source(text), text))), gold).aer
+    )
+
+
+def draw(results: list[dict[str, Any]], default: dict[str, float], path: Path) -> None:
     """A panel for each test set."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.2), layout="constrained")
+    figure = Figure(figsize=(13, 3.4), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(SETS)), SETS.values(), strict=True):
+        axis.axhline(default[name], color="black", label="xalign, as it comes")
         rows = [row for row in results if row["set"] == name]
         at = [max(row["pairs"], 300) for row in rows]
         for way in ("fast_align", "eflomal, intersection", "eflomal, grow-diag-final-and"):
             axis.plot(at, [row[way] for row in rows], marker="o", markersize=3, label=way)
-        axis.set(title=name, xscale="log", xlabel="pairs of text (left: none)")
+        axis.set(title=name, xscale="log", ylim=(0, None), xlabel="pairs of text (left: none)")
+    figure.axes[0].set_ylabel("AER (%)")
+    figure.axes[0].legend(fontsize=6, loc="lower left")
     figure.savefig(path, dpi=150)
 
 

@@ -43,8 +43,11 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     assert (record["temperature"], record["augmentation"]["drop_case"]) == (5, 0.5)
     assert record["precision"] == "fp32"
     done = run("finetune", "-m", first, "-i", CORPUS, "--weight", "1", "-o", second,
-               "--max-pieces", "30", "--scale", "0.07", *short)  # fmt: skip
+               "--max-pieces", "30", "--scale", "0.07", "--recut", "0.5",
+               "--label-threshold", "0.3", *short)  # fmt: skip
     assert done.exit_code == 0
+    record = json.loads((second / "run.json").read_text())["settings"]
+    assert (record["augmentation"]["recut"], record["label_thresholds"]) == (0.5, [0.3])
     assert "AER" not in done.stderr
     config = json.loads((second / "config.json").read_text())
     assert config["extraction"]["scale"] == 0.07

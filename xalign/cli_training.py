@@ -74,7 +74,9 @@ DropDiacritics = Annotated[
 ]
 Recut = Annotated[
     float,
-    typer.Option(min=0, max=1, help="Share whose words are cut elsewhere (Chinese, Japanese, -, ')."),
+    typer.Option(
+        min=0, max=1, help="Share whose words are cut elsewhere (Chinese, Japanese, -, ')."
+    ),
 ]
 DropFinal = Annotated[
     float, typer.Option(min=0, max=1, help="Share that lose their final punctuation.")
@@ -124,7 +126,8 @@ def train(
     steps: Steps = 1000, batch_pieces: BatchPieces = 4096, rate: Rate = 3e-4,
     self_rate: SelfRate = 1e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
     warmup: Warmup = 50, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
-    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0, dev: Dev = None,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0,
+    dev: Dev = None,
     every: Every = 100, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
     precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
     threads: Threads = None, resume: Resume = False,
@@ -195,7 +198,8 @@ def finetune(
     steps: Steps = 200, batch_pieces: BatchPieces = 4096, rate: Rate = 1.5e-4,
     self_rate: SelfRate = 1.5e-4, tune_self: TuneSelf = 12, tune_embeddings: TuneEmbeddings = False,
     warmup: Warmup = 10, max_pieces: MaxPieces = 128, drop_case: DropCase = 0.0,
-    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0, dev: Dev = None,
+    drop_diacritics: DropDiacritics = 0.0, drop_final: DropFinal = 0.0, recut: Recut = 0.0,
+    dev: Dev = None,
     every: Every = 50, patience: Patience = 0, seed: Seed = 1, device: Device = "auto",
     precision: PrecisionOption = Precision.auto, recompute: Recompute = False,
     threads: Threads = None, resume: Resume = False,
@@ -251,7 +255,8 @@ def settings_from(given: dict[str, Any], device: str) -> "Settings":
     return Settings(
         corpora=paths, weights=weights, augmentation=Augmentation(**rates),
         dev=tuple(given["dev"] or ()), precision=precision,
-        label_thresholds=tuple(given.get("label_threshold") or ()), **{name: given[name] for name in same},
+        label_thresholds=tuple(given.get("label_threshold") or ()),
+        **{name: given[name] for name in same},
     )  # fmt: skip
 
 

@@ -1,10 +1,19 @@
-"""Text made poorer at random."""
+"""Text changed at random."""
 
+import numpy as np
 import pytest
 
-from xalign.alignment import SentencePair
-from xalign.training.augment import Augmentation, change, without_diacritics
+from xalign.alignment import GoldAlignment, SentencePair
+from xalign.training.augment import (
+    Augmentation,
+    Origins,
+    change,
+    move,
+    recut_words,
+    without_diacritics,
+)
 
+NO_LINKS = GoldAlignment()
 PAIR = SentencePair(("Über", "Brașov", "!"), ("On", "Brașov", "."))
 
 
@@ -35,13 +44,54 @@ def test_each_change_does_what_it_says() -> None:
 
 
 def test_sides_are_changed_at_the_stated_rate_and_always_alike() -> None:
-    assert Augmentation()(PAIR, 7) is PAIR
+    assert Augmentation()(PAIR, NO_LINKS, 7)[0] is PAIR
     half = Augmentation(drop_case=0.5)
-    changed = [half(PAIR, number) for number in range(2000)]
-    assert changed == [half(PAIR, number) for number in range(2000)]
+    changed = [half(PAIR, NO_LINKS, number)[0] for number in range(2000)]
+    assert changed == [half(PAIR, NO_LINKS, number)[0] for number in range(2000)]
     for side in (0, 1):
         lower = sum((pair.src, pair.tgt)[side][0].islower() for pair in changed)
         assert abs(lower / 2000 - 0.5) < 0.05
     both = sum(pair.src[0].islower() and pair.tgt[0].islower() for pair in changed)
     assert abs(both / 2000 - 0.25) < 0.05  # each side alone
-    assert [Augmentation(drop_case=0.5, seed=2)(PAIR, k) for k in range(20)] != changed[:20]
+    other = Augmentation(drop_case=0.5, seed=2)
+    assert [other(PAIR, NO_LINKS, k)[0] for k in range(20)] != changed[:20]
+
+
+def test_links_of_a_dropped_word_go_with_it() -> None:
+    links = GoldAlignment(frozenset({(0, 0)}), frozenset({(2, 2)}))
+    _, kept = Augmentation(drop_final=1.0)(PAIR, links, 1)
+    assert kept == GoldAlignment(frozenset({(0, 0)}))
+
+
+def test_recut_words_spell_the_same_sentence() -> None:
+    words = ("東京", "タワー", "である", "。", "l'eau", "hongan-ji", "house", "3.5")
+    random = np.random.default_rng(1)
+    seen: set[str] = set()
+    for _ in range(300):
+        recut, origins = recut_words(words, random)
+        assert "".join(recut) == "".join(words)
+        assert [k for k in range(8) if any(k in of for of in origins)] == list(range(8))
+        assert all(
+            word in "".join(words[k] for k in of) for word, of in zip(recut, origins, strict=True)
+        )
+        seen.update(recut)
+    assert {"東", "京タワー", "東京", "で", "l", "'eau", "hongan", "ji"} <= seen
+    assert not seen & {"hou", "se", "ese", "3", "である。"}
+
+
+def test_links_follow_words_that_are_cut_or_joined() -> None:
+    links = frozenset({(0, 0), (1, 1), (2, 1)})
+    cut: Origins = [(0,), (0,), (1,), (2,)]
+    joined: Origins = [(0, 1)]
+    assert move(links, cut, joined) == {(0, 0), (1, 0), (2, 0), (3, 0)}
+
+
+def test_recutting_leaves_the_other_changes_as_they_are() -> None:
+    plain, recut = Augmentation(drop_case=0.5), Augmentation(drop_case=0.5, recut=1.0)
+    for number in range(50):
+        assert recut(PAIR, NO_LINKS, number) == plain(PAIR, NO_LINKS, number)  # nothing to cut
+
+
+def test_a_pair_with_an_empty_side_stays_as_it_is() -> None:
+    pair = SentencePair((), ("a",))
+    assert Augmentation(recut=1.0)(pair, NO_LINKS, 1) == (pair, NO_LINKS)

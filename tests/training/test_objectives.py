@@ -73,3 +73,19 @@ def test_given_links_add_to_what_the_teacher_finds_or_take_away() -> None:
     sure, possible = votes == 1, (votes == 0.5) & (scores > RULE.threshold)
     expected, _ = ssa_loss(found, sure | possible, batch.words, RULE, "words")
     torch.testing.assert_close(losses[-1], expected, rtol=0, atol=0)
+
+
+def test_an_example_may_have_a_threshold_of_its_own_for_labels() -> None:
+    student, teacher = (tiny_network(tiny_config(num_cross_layers=n)) for n in (1, 0))
+    batch = pack(EXAMPLES)
+    scores = link_scores(batch_similarity(teacher(batch), batch, RULE), batch.words, RULE)
+    own = float(scores[0].detach().max()) / 2
+    assert own != RULE.threshold
+    examples = [replace(EXAMPLES[0], threshold=own), *EXAMPLES[1:]]
+    objective = ssa_objective(student, teacher, teacher_rule=RULE, rule=RULE, form="words")
+    linked = scores > RULE.threshold
+    linked[0] = scores[0] > own
+    found = batch_similarity(student(batch), batch, RULE)
+    expected = ssa_loss(found, linked, batch.words, RULE, "words")
+    torch.testing.assert_close(objective(examples, torch.Generator()), expected, rtol=0, atol=0)
+    assert not torch.equal(linked[0], scores[0] > RULE.threshold)

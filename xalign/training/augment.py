@@ -26,8 +26,8 @@ MARKS = frozenset("-'’")
 class Augmentation:
     """Shares of sentences that lose their case, their diacritics, and their final punctuation.
 
-    ``recut`` is the share of those whose words are cut and joined anew, see `recut_words`. Every draw comes from ``seed`` and the number of the line: the same line is always changed in
-    the same way.
+    ``recut`` is the share of those whose words are cut and joined anew, see `recut_words`. Every
+    draw comes from ``seed`` and the number of the line: the same line is always changed alike.
     """
 
     drop_case: float = 0.0
@@ -41,7 +41,7 @@ class Augmentation:
     ) -> tuple[SentencePair, GoldAlignment]:
         """The pair of line ``number`` and its links, changed or not."""
         rates = (self.drop_case, self.drop_diacritics, self.drop_final)
-        if not any((*rates, self.recut)):
+        if pair.is_empty or not any((*rates, self.recut)):
             return pair, links
         random = np.random.default_rng([self.seed, number])
         draws = random.random((2, 3)) < rates
@@ -99,7 +99,8 @@ def recut_words(words: Words, random: np.random.Generator) -> tuple[Words, Origi
             pieces += [(word[:place], number), (word[place:], number)]
         else:
             pieces.append((word, number))
-    recut, origins = [pieces[0][0]], [(pieces[0][1],)]
+    recut = [pieces[0][0]]
+    origins: Origins = [(pieces[0][1],)]
     for piece, number in pieces[1:]:
         is_inner = is_unspaced(recut[-1][-1]) and is_unspaced(piece[0])
         if is_inner and number not in origins[-1] and random.random() < JOINED:

@@ -17,9 +17,9 @@ class Settings:
     ``self_rate`` that of the top ``tune_self`` self-attention layers and, if asked, of the
     embeddings; all else is frozen. ``mask_rate`` of the pieces are masked: in stage 1 to be
     predicted, in stage 2 to be linked as the teacher links them, who sees all; with
-    ``label_thresholds``, one for each corpus, what scores over these is a link to the teacher. Every ``every``
-    steps the run is validated on ``dev`` and saved; it ends early after ``patience`` validations
-    without a better mean AER (0: never).
+    ``label_thresholds``, one for each corpus, what scores over these is a link to the teacher.
+    Every ``every`` steps the run is validated on ``dev`` and saved; it ends early after
+    ``patience`` validations without a better mean AER (0: never).
     """
 
     corpora: tuple[str, ...]
