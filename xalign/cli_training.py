@@ -141,7 +141,7 @@ def train(
     from xalign.weights.backbones import training_depth
 
     given = locals()
-    machine = training_machine(device, threads, recompute)
+    machine = training_machine(device, threads, recompute, batch_pieces)
     depth = training_depth(model)
     depth = dataclasses.replace(
         depth,
@@ -217,7 +217,7 @@ def finetune(
         raise typer.BadParameter("give a --links file for each -i, in the same order")
     if label_threshold and len(label_threshold) != len(input):
         raise typer.BadParameter("give a --label-threshold for each -i, in the same order")
-    machine = training_machine(device, threads, recompute)
+    machine = training_machine(device, threads, recompute, batch_pieces)
     with training_talk(steps) as show:
         finetune_ssa(
             settings_from(given, machine.device), machine, Path(output), model=model,
@@ -260,8 +260,13 @@ def settings_from(given: dict[str, Any], device: str) -> "Settings":
     )  # fmt: skip
 
 
-def training_machine(device: str, threads: int | None, recompute: bool) -> "Machine":
-    """Where training runs; under torchrun, one of its processes."""
+def training_machine(
+    device: str, threads: int | None, recompute: bool, batch_pieces: int
+) -> "Machine":  # fmt: skip
+    """Where training runs; under torchrun, one of its processes.
+
+    On a CPU a batch is cut into two shards or more, whatever the number of threads.
+    """
     from xalign.devices import choose_device, usable_cores
     from xalign.training.loop import join_processes
     from xalign.training.settings import Machine
@@ -271,6 +276,6 @@ def training_machine(device: str, threads: int | None, recompute: bool) -> "Mach
     is_cpu = chosen.type == "cpu"
     return Machine(
         device=str(chosen), threads=threads or (usable_cores() if is_cpu else 1),
-        cache=home / "xalign" / "corpora", shard_pieces=2048 if is_cpu else 16384,
+        cache=home / "xalign" / "corpora", shard_pieces=min(2048, max(1, batch_pieces // 2)) if is_cpu else 16384,
         recompute=recompute,
     )  # fmt: skip
