@@ -276,6 +276,6 @@ def training_machine(
     is_cpu = chosen.type == "cpu"
     return Machine(
         device=str(chosen), threads=threads or (usable_cores() if is_cpu else 1),
-        cache=home / "xalign" / "corpora", shard_pieces=min(2048, max(1, batch_pieces // 2)) if is_cpu else 16384,
-        recompute=recompute,
+        cache=home / "xalign" / "corpora", recompute=recompute,
+        shard_pieces=min(2048, max(1, batch_pieces // 2)) if is_cpu else 16384,
     )  # fmt: skip
