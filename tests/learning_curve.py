@@ -34,7 +34,7 @@ Links = set[tuple[int, int]]
 
 
 def main() -> None:
-    """Measure what is missing in the output folder, then write the table and the plot."""
+    """Measure what is missing in the output folder, then draw the plot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with train/ and gold/test/")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of results")
@@ -148,10 +148,8 @@ def linked(i: int, j: int, links: Links) -> tuple[bool, bool]:
 def of_default(test: Path) -> float:
     """AER in % of the model that xalign comes with, on a test set."""
     gold = read_gold(Source(f"{test}.talp"), f"{test}.talp").alignments
-    text = f"{test}.txt"
-    return (
-        100 * score(list(Aligner.from_pretrained().align(read_pairs(Source(text), text))), gold).aer
-    )
+    pairs = read_pairs(Source(f"{test}.txt"), f"{test}.txt")
+    return 100 * score(list(Aligner.from_pretrained().align(pairs)), gold).aer
 
 
 def draw(results: list[dict[str, Any]], default: dict[str, float], path: Path) -> None:

@@ -82,6 +82,11 @@ def test_an_encoder_gets_the_depth_that_the_paper_gives_to_it(encoder: str, tmp_
         (["--weight", "1", "--weight", "2"], "give a positive --weight for each -i"),
         (["--weight", "-1"], "give a positive --weight for each -i"),
         (["--links", "a", "--links", "b"], "give a --links file for each -i, in the same order"),
+        (
+            ["--label-threshold", "1", "--label-threshold", "1"],
+            "give a --label-threshold for each -i",
+        ),
+        (["--label-threshold", "0.5", "--links", "a"], "give --teacher as well"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(

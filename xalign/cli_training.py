@@ -217,6 +217,10 @@ def finetune(
         raise typer.BadParameter("give a --links file for each -i, in the same order")
     if label_threshold and len(label_threshold) != len(input):
         raise typer.BadParameter("give a --label-threshold for each -i, in the same order")
+    if label_threshold and links and teacher is None:
+        raise typer.BadParameter(
+            "--label-threshold is for a teacher's links: give --teacher as well"
+        )
     machine = training_machine(device, threads, recompute, batch_pieces)
     with training_talk(steps) as show:
         finetune_ssa(
