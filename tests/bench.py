@@ -22,7 +22,7 @@ from torch import nn
 from tests.conftest import EXAMPLES
 from xalign import Aligner
 from xalign.aligner import num_pieces
-from xalign.devices import usable_cores
+from xalign.devices import Precision, usable_cores
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig
@@ -58,10 +58,12 @@ def product_rate(width: int, ffn_width: int, threads: int) -> float:
     return 2 * ROWS * width * ffn_width * PRODUCTS * 2 * threads / taken
 
 
-def bench_aligning(corpus: str, rounds: int, threads: int | None) -> None:
+def bench_aligning(
+    corpus: str, rounds: int, threads: int | None, precision: Precision = "auto"
+) -> None:
     """Align the pairs of ``corpus`` again and again."""
     pairs = list(read_pairs(Source(corpus), corpus))
-    aligner = Aligner.from_pretrained(device="cpu", threads=threads)
+    aligner = Aligner.from_pretrained(device="cpu", threads=threads, precision=precision)
     sizes = aligner.network.config
     pieces = sum(num_pieces(aligner._encode(pair)) for pair in pairs)
     operations = pieces * layer_operations(sizes) * sizes.align_layer

@@ -60,15 +60,16 @@ def tiny_checkpoint(rule: ExtractionRule | None = None, max_positions: int = 64)
 
 def tiny_aligner(
     rule: ExtractionRule | None = None, threads: int = 2, batch_pieces: int = 400,
-    max_positions: int = 64,
+    max_positions: int = 64, precision: str = "fp32", num_devices: int = 1,
 ) -> Aligner:  # fmt: skip
     """Aligner over `tiny_checkpoint`."""
-    checkpoint = tiny_checkpoint(rule, max_positions)
-    device = torch.device("cpu")
-    return Aligner(checkpoint, device=device, threads=threads, batch_pieces=batch_pieces)
+    return Aligner(
+        tiny_checkpoint(rule, max_positions), devices=[torch.device("cpu")] * num_devices,
+        threads=threads, batch_pieces=batch_pieces, precision=precision,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def default_aligner() -> Aligner:
-    """The embedded model."""
-    return Aligner.from_pretrained(device="cpu")
+    """The embedded model, the same on every machine."""
+    return Aligner.from_pretrained(device="cpu", precision="fp32")

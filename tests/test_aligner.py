@@ -9,15 +9,23 @@ import pytest
 import torch
 
 from tests.conftest import EXAMPLES, tiny_aligner
-from xalign.aligner import Aligner
+from xalign.aligner import Aligner, PiecePair, num_pieces
 from xalign.alignment import Alignment, SentencePair
-from xalign.devices import choose_device, usable_cores
+from xalign.devices import (
+    Precision,
+    choose_device,
+    choose_devices,
+    choose_precision,
+    has_fast_int8,
+    usable_cores,
+)
 from xalign.errors import DeviceError, InputError
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.metrics import score
 from xalign.model.config import ExtractionRule
+from xalign.model.packing import PairBatch
 from xalign.weights.backbones import E5_SMALL_RULE
 
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
@@ -55,12 +63,59 @@ def test_batch_size_threads_and_order_never_change_a_link(rule: ExtractionRule) 
     assert [expected[place] for place in order] == list(shuffled)
 
 
-def test_company_never_changes_a_link_of_the_embedded_model(default_aligner: Aligner) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "auto"])
+def test_company_never_changes_a_link_of_the_embedded_model(precision: Precision) -> None:
+    default_aligner = Aligner.from_pretrained(device="cpu", precision=precision)
     pairs = examples()
     together = list(default_aligner.align(pairs))
     assert [default_aligner.align_pair(pair.src, pair.tgt) for pair in pairs[:30]] == together[:30]
-    checkpoint = Aligner.from_pretrained(device="cpu", threads=1, batch_pieces=300)
+    checkpoint = Aligner.from_pretrained(
+        device="cpu", precision=precision, threads=1, batch_pieces=300
+    )
     assert list(checkpoint.align(reversed(pairs))) == together[::-1]
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16", "fp16"])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_precision_keeps_links_in_any_company(precision: str, rule: ExtractionRule) -> None:
+    if precision == "int8" and not has_fast_int8():
+        pytest.skip("this processor has no fast 8-bit integers")
+    pairs = varied_pairs(200)
+    expected = list(tiny_aligner(rule, threads=1, batch_pieces=1, precision=precision).align(pairs))
+    assert list(tiny_aligner(rule, batch_pieces=1000, precision=precision).align(pairs)) == expected
+    found = {(k, link) for k, one in enumerate(expected) for link in one.links}
+    plain = {
+        (k, link) for k, one in enumerate(tiny_aligner(rule).align(pairs)) for link in one.links
+    }
+    assert len(found & plain) > 0.8 * len(found | plain)
+
+
+def test_several_devices_share_the_stream_in_order() -> None:
+    pairs = varied_pairs(200)
+    aligner = tiny_aligner(threads=1, num_devices=3)
+    assert (aligner.threads, aligner.where) == (3, "cpu,cpu,cpu (fp32)")
+    assert list(aligner.align(pairs)) == list(tiny_aligner().align(pairs))
+
+
+def test_a_batch_that_does_not_fit_memory_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = varied_pairs(100)
+    expected = list(tiny_aligner().align(pairs))
+    aligner = tiny_aligner(threads=1, batch_pieces=1000)
+    plain, sizes = Aligner._similarities, []
+
+    def limited(self: Aligner, items: list[PiecePair]) -> tuple[torch.Tensor, PairBatch]:
+        sizes.append(sum(map(num_pieces, items)))
+        if sizes[-1] > limit and self is aligner:
+            raise torch.OutOfMemoryError("out of memory")
+        return plain(self, items)
+
+    monkeypatch.setattr(Aligner, "_similarities", limited)
+    limit = 300
+    assert list(aligner.align(pairs)) == expected
+    assert sum(size > limit for size in sizes) <= 3  # learnt, not tried each time
+    limit = 3
+    with pytest.raises(DeviceError, match="does not fit the memory of cpu"):
+        list(aligner.align(pairs))
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -173,3 +228,27 @@ def test_what_came_before_an_error_of_the_stream_is_not_lost() -> None:
 
 def test_half_a_surrogate_pair_is_a_word_like_any_other(default_aligner: Aligner) -> None:
     assert len(default_aligner.align_pair("\ud800", "a")) == 1
+
+
+def test_all_devices_are_the_gpus_or_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert list(map(str, choose_devices("all"))) == ["cuda:0", "cuda:1"]
+    assert list(map(str, choose_devices("cuda:1,cpu"))) == ["cuda:1", "cpu"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert list(map(str, choose_devices("all"))) == ["cpu"]
+
+
+def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr("xalign.devices.has_fast_int8", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("int8", "bf16")
+    with pytest.raises(DeviceError, match="int8 is for CPUs, not cuda; use --precision bf16"):
+        choose_precision("int8", gpu)
+    monkeypatch.setattr("xalign.devices.has_fast_int8", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("fp32", "fp16")
+    with pytest.raises(DeviceError, match="int8 needs AVX-512 VNNI; use --precision fp32"):
+        choose_precision("int8", cpu)
+    with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
+        choose_precision("int4", cpu)

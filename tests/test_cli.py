@@ -53,7 +53,7 @@ def test_standard_input_to_standard_output(tiny: dict[str, Any]) -> None:
     assert done.exit_code == 0
     assert done.stdout.split("\n") == [*LINKS, ""]
     assert "6 pairs, 2 empty, 2 bad, 0 windowed, " in done.stderr
-    assert " pairs/s on cpu\n" in done.stderr
+    assert " pairs/s on cpu (fp32)\n" in done.stderr
 
 
 def test_bad_lines_are_named_until_the_sixth(tiny: dict[str, Any]) -> None:
@@ -118,11 +118,77 @@ def test_an_impossible_choice_of_inputs_is_a_usage_error(arguments: str, message
 
 
 def test_options_reach_the_aligner(tiny: dict[str, Any]) -> None:
-    run("align", "-m", "model", "--layer", "3", "--threshold", "0.2", "--device", "cpu", "--threads", "2", "--batch-pieces", "64")  # fmt: skip
+    run(
+        *[
+            "align",
+            "-m",
+            "model",
+            "--layer",
+            "3",
+            "--threshold",
+            "0.2",
+            "--device",
+            "cpu",
+            "--precision",
+            "fp32",
+            "--threads",
+            "2",
+            "--batch-pieces",
+            "64",
+        ]
+    )
     assert tiny == {
-        "model": "model", "layer": 3, "threshold": 0.2, "device": "cpu", "threads": 2,
-        "batch_pieces": 64,
+        "model": "model", "layer": 3, "threshold": 0.2, "device": "cpu", "precision": "fp32",
+        "threads": 2, "batch_pieces": 64,
     }  # fmt: skip
+
+
+def test_shards_concatenate_to_the_whole(tiny: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(CORPUS)
+    (tmp_path / "a").write_text("abc de\nab\nde\n")
+    same, pairs = tmp_path / "a", tmp_path / "in"
+    choices: list[list[str | Path]] = [["-i", pairs], ["-s", same, "-t", same]]
+    for inputs in choices:
+        whole = run("align", *inputs).stdout
+        for total in (1, 2, 4, 9):
+            parts = [run("align", *inputs, "--shard", f"{k + 1}/{total}") for k in range(total)]
+            assert "".join(part.stdout for part in parts) == whole
+
+
+def test_a_shard_counts_lines_from_the_start_of_the_file(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_bytes(CORPUS)
+    assert "in:3: expected 'source" in run("align", "-i", tmp_path / "in", "--shard", "2/3").stderr
+    (tmp_path / "a").write_text("a\n" * 4)
+    (tmp_path / "b").write_text("a\n" * 5)
+    done = run("align", "-s", tmp_path / "a", "-t", tmp_path / "b", "--shard", "2/2")
+    assert f"{tmp_path / 'a'}:5: expected a line for line 5 of" in done.stderr
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3"])
+def test_a_wrong_shard_is_a_usage_error(shard: str) -> None:
+    done = run("align", "-i", "in", "--shard", shard)
+    assert done.exit_code == 2
+    assert f"expected a shard such as 1/8, up to 8/8, found '{shard}'" in done.stderr
+
+
+def test_a_shard_of_standard_input_is_refused() -> None:
+    done = run("align", "--shard", "1/2", stdin=CORPUS)
+    assert done.stderr == "xalign: -: a shard needs an input that can be read twice; name a file\n"
+
+
+def test_line_buffered_answers_each_line_before_the_next(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "xalign", "align", "--line-buffered", "-q"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in (b"das Haus ||| the house\n", b"\n", b"das Haus ||| the house\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            assert process.stdout.readline() == (b"0-0 1-1\n" if line.strip() else b"\n")
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 def test_errors_are_one_line_and_a_traceback_only_with_debug() -> None:
@@ -187,7 +253,7 @@ def test_a_terminal_is_told_what_is_read_from_it(
     terminal = Terminal()
     terminal.buffer = io.BytesIO()
     monkeypatch.setattr("sys.stdin", terminal)
-    open_pairs("-", None, None, BadLines())
+    open_pairs("-", None, None, BadLines(), None)
     assert "end with Ctrl-D" in capsys.readouterr().err
 
 

@@ -1,25 +1,36 @@
 """`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
 
+import copy
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.batching import map_in_order, plan
-from xalign.devices import choose_device, usable_cores
+from xalign.devices import DTYPES, Precision, choose_devices, choose_precision, usable_cores
+from xalign.errors import DeviceError
+from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import batch_similarity, linked_words, probabilities
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.int8 import in_int8
+from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 PiecePair = tuple[PieceSentence, PieceSentence]
 
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
+GPU_THREADS = 2
+"""One readies a batch while the other waits for results."""
 
 
 @dataclass(slots=True)
@@ -36,6 +47,21 @@ class Counts:
     done: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Parts of both sides of a long pair, and where in them they start."""
+
+    src: PieceSentence
+    tgt: PieceSentence
+    src_start: int
+    tgt_start: int
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of both sides."""
+        return len(self.src) + len(self.tgt)
+
+
 class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
@@ -48,40 +74,50 @@ class Aligner:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, device: torch.device, threads: int, batch_pieces: int
-    ) -> None:
-        self.network = checkpoint.network.pruned().to(device).eval()
+        self, checkpoint: Checkpoint, *, devices: Sequence[torch.device], threads: int,
+        batch_pieces: int, precision: str = "fp32",
+    ) -> None:  # fmt: skip
+        networks = [network_on(device, checkpoint, precision) for device in devices]
+        self.network = networks[0]
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
-        self.device, self.threads, self.batch_pieces = device, threads, batch_pieces
+        self.threads, self.batch_pieces = threads * len(networks), batch_pieces
+        self.where = f"{','.join(map(str, devices))} ({precision})"
         self.counts = Counts()
         self._lock = threading.Lock()
         self._limit = self.network.config.max_positions
+        self._free: SimpleQueue[CrossAlign] = SimpleQueue()  # each thread takes a network
+        for network in networks * threads:
+            self._free.put(network)
 
     @classmethod
     def from_pretrained(
         cls, model: str = "default", *, layer: int | None = None, threshold: float | None = None,
-        device: str = "auto", threads: int | None = None, batch_pieces: int | None = None,
+        device: str = "auto", precision: Precision = "auto", threads: int | None = None,
+        batch_pieces: int | None = None,
     ) -> "Aligner":  # fmt: skip
         """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
         ``threshold`` replaces that of the rule (an argmax becomes eq. 10). ``layer`` reads links
         off another layer of an encoder that was never trained to align. ``device`` is ``auto``,
-        ``cpu``, ``cuda`` or ``cuda:N``. ``threads`` (CPU) is by default the number of usable cores.
-        ``batch_pieces`` is how many pieces are aligned at once, in each thread.
+        ``cpu``, ``cuda``, ``cuda:N``, several with commas between, or ``all`` GPUs. ``precision``
+        is that of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``, ``fp16``, or
+        what `choose_precision` finds. ``threads`` (CPU) is by default the number of usable cores.
+        ``batch_pieces`` is how many pieces are aligned at once, in each thread; on a GPU, less
+        where memory does not suffice.
 
         Errors: `ModelError`, `DeviceError`.
         """
-        chosen = choose_device(device)
+        devices = choose_devices(device)
         checkpoint = load(model, None if layer is None else separate(layer))
         if threshold is not None:
             rule = checkpoint.rule
             method = "pieces" if rule.method == "argmax" else rule.method
             checkpoint = replace(checkpoint, rule=replace(rule, method=method, threshold=threshold))
-        is_gpu = chosen.type != "cpu"
+        is_gpu = devices[0].type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
         return cls(
-            checkpoint, device=chosen,
-            threads=1 if is_gpu else threads or usable_cores(),
+            checkpoint, devices=devices, precision=choose_precision(precision, devices[0]),
+            threads=GPU_THREADS if is_gpu else threads or usable_cores(),
             batch_pieces=batch_pieces or default_pieces,
         )  # fmt: skip
 
@@ -93,7 +129,7 @@ class Aligner:
         """
         yield from map_in_order(
             map(self._encode, pairs), self._align_batch,
-            size=num_pieces, budget=self.batch_pieces, threads=self.threads,
+            size=num_pieces, length=longer_side, budget=self.batch_pieces, threads=self.threads,
         )  # fmt: skip
 
     def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
@@ -125,33 +161,61 @@ class Aligner:
             else:
                 whole.append((place, pair))
         if whole:
-            links = self._links([pair for _, pair in whole])
+            links = self._fitting(self._links, [pair for _, pair in whole], num_pieces)
             for (place, _), found in zip(whole, links, strict=True):
                 results[place] = found
         with self._lock:
             self.counts.done += len(pairs)
         return results
 
+    def _fitting(
+        self, run: Callable[[list[Item]], list[Result]], items: list[Item],
+        size: Callable[[Item], int],
+    ) -> list[Result]:  # fmt: skip
+        """Results of ``run`` for all items; in halves when memory does not suffice."""
+        pieces = sum(map(size, items))
+        if len(items) == 1 or pieces <= self.batch_pieces:
+            try:
+                return run(items)
+            except torch.OutOfMemoryError as error:
+                if len(items) == 1:
+                    raise DeviceError(
+                        f"a pair of {pieces} pieces does not fit the memory of {self.where}; "
+                        "use --device cpu"
+                    ) from error
+                self.batch_pieces = pieces // 2
+        half = len(items) // 2
+        return self._fitting(run, items[:half], size) + self._fitting(run, items[half:], size)
+
     @torch.inference_mode()
     def _links(self, pairs: list[PiecePair]) -> list[Alignment]:
-        """Alignments of pairs that fit the encoder, in one pass and one copy back."""
-        batch = pack_pairs(pairs).to(self.device)
-        scores = batch_similarity(self.network(batch), batch, self.rule)
+        """Alignments of pairs in one pass and one copy back."""
+        scores, batch = self._similarities(pairs)
         rows = linked_words(scores, batch.words, self.rule).nonzero().cpu().numpy()
         ends = np.searchsorted(rows[:, 0], np.arange(len(pairs) + 1))
         links = list(map(tuple, rows[:, 1:].tolist()))
         return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
+
+    def _similarities(self, pairs: list[PiecePair]) -> tuple[Tensor, PairBatch]:
+        """Similarities (B, L, L) of the pieces of pairs, by a network that is free."""
+        network = self._free.get()
+        try:
+            batch = pack_pairs(pairs).to(network.norm.weight.device)
+            return batch_similarity(network(batch), batch, self.rule), batch
+        finally:
+            self._free.put(network)
 
     def _align_long(self, pair: PiecePair) -> Alignment:
         """Alignment of a pair of which a side is longer than the encoder's limit."""
         lengths = [len(side) - 2 for side in pair]
         count = num_windows(max(lengths), self._limit - 2)
         src_cuts, tgt_cuts = (cut(length, count) for length in lengths)
-        spans = list(zip(src_cuts, tgt_cuts, strict=True))
-        windows = [(self._window(pair[0], a), self._window(pair[1], b)) for a, b in spans]
+        windows = [Window(self._window(pair[0], a), self._window(pair[1], b), a[0], b[0])
+                   for a, b in zip(src_cuts, tgt_cuts, strict=True)]  # fmt: skip
         evidence: list[Evidence] = []
-        for places in plan([sum(map(len, window)) for window in windows], self.batch_pieces):
-            evidence += self._evidence([windows[k] for k in places], [spans[k] for k in places])
+        for places in plan([window.num_pieces for window in windows], self.batch_pieces):
+            chosen = [windows[k] for k in places]
+            evidence += self._fitting(self._evidence, chosen, lambda window: window.num_pieces)
         src_words, tgt_words = (np.array(side.words[1:-1]) for side in pair)
         links = merge(evidence, src_cuts, tgt_cuts, src_words, tgt_words, self.rule)
         return Alignment(frozenset(links))
@@ -163,12 +227,9 @@ class Aligner:
         return PieceSentence(ids, [-1, *side.words[inner], -1])
 
     @torch.inference_mode()
-    def _evidence(
-        self, windows: list[PiecePair], spans: list[tuple[tuple[int, int], tuple[int, int]]]
-    ) -> list[Evidence]:
+    def _evidence(self, windows: list[Window]) -> list[Evidence]:
         """Probable piece pairs of every window, at their places in the whole sentences."""
-        batch = pack_pairs(windows).to(self.device)
-        scores = batch_similarity(self.network(batch), batch, self.rule)
+        scores, batch = self._similarities([(window.src, window.tgt) for window in windows])
         forward, backward = probabilities(scores, self.rule.scale)
         src_owned, tgt_owned = (batch.words >= 0).tensor_split(2)
         owned = src_owned[:, :, None] & tgt_owned[:, None]  # (B, L, L)
@@ -176,11 +237,11 @@ class Aligner:
         if self.rule.null_word and self.rule.method == "argmax":
             likely &= (forward >= forward[:, :, :1]) & (backward >= backward[:, :1])
         found = []
-        for k, ((src_start, _), (tgt_start, _)) in enumerate(spans):
+        for k, window in enumerate(windows):
             i, j = likely[k].nonzero(as_tuple=True)
             columns = (
-                i + (src_start - 1),
-                j + (tgt_start - 1),
+                i + (window.src_start - 1),
+                j + (window.tgt_start - 1),
                 forward[k, i, j],
                 backward[k, i, j],
             )
@@ -188,9 +249,25 @@ class Aligner:
         return found
 
 
+def network_on(device: torch.device, checkpoint: Checkpoint, precision: str) -> CrossAlign:
+    """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
+    network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
+    if precision == "int8":
+        return in_int8(network)
+    if device.type != "cpu" or dtype != torch.float32:
+        network = copy.deepcopy(network).to(device)
+        network.layers.to(dtype)
+    return network
+
+
 def num_pieces(pair: PiecePair | None) -> int:
     """Pieces of both sides of a pair."""
     return len(pair[0]) + len(pair[1]) if pair else 0
+
+
+def longer_side(pair: PiecePair | None) -> int:
+    """Pieces of the longer side of a pair, to which attention pads the other."""
+    return max(map(len, pair)) if pair else 0
 
 
 def as_words(sentence: str | Sequence[str]) -> tuple[str, ...]:

@@ -38,17 +38,21 @@ def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterat
         yield window
 
 
-def plan(sizes: Sequence[int], budget: int) -> list[list[int]]:
-    """Places in ``sizes``, in batches of like size that sum to at most ``budget`` each.
+def plan(
+    sizes: Sequence[int], budget: int, likeness: Sequence[int] | None = None
+) -> list[list[int]]:
+    """Places in ``sizes``, in batches of items alike that sum to at most ``budget`` each.
 
-    An item of its own size over the budget is a batch of its own; the largest come first.
+    An item of its own size over the budget is a batch of its own. Items are alike whose
+    ``likeness``, by default their size, is; the largest come first.
 
     >>> plan([3, 9, 2, 4], budget=9)
     [[1], [3, 0, 2]]
     """
     batches: list[list[int]] = []
     room = 0
-    for place in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+    key = (likeness or sizes).__getitem__
+    for place in sorted(range(len(sizes)), key=key, reverse=True):
         if not batches or sizes[place] > room:
             batches.append([])
             room = budget
@@ -64,14 +68,15 @@ def map_in_order(
     size: Callable[[Item], int],
     budget: int,
     threads: int,
+    length: Callable[[Item], int] | None = None,
 ) -> Iterator[Result]:
     """Results of ``run`` for every item of a stream, in its order.
 
-    ``run`` gets batches of at most ``budget`` in all, in one of ``threads`` threads, each of which
-    computes on one core: faster than sharing every matrix product among cores, and no sum is ever
-    cut differently. While one window of the stream is worked on, the next one is read. Memory holds
-    two windows, however long the stream. An `XalignError` of the stream is raised after the results
-    of all that came before it.
+    ``run`` gets batches of like ``length`` (or else size), of at most ``budget`` in all, in one of
+    ``threads`` threads, each of which computes on one core: faster than sharing every matrix
+    product among cores, and no sum is ever cut differently. While one window of the stream is
+    worked on, the next one is read. Memory holds two windows, however long the stream. An
+    `XalignError` of the stream is raised after the results of all that came before it.
     """
     before = torch.get_num_threads()
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -86,7 +91,7 @@ def map_in_order(
                 window, stopped = None, error
             if window is None:
                 break
-            batches = plan([size(item) for item in window], budget)
+            batches = plan(list(map(size, window)), budget, list(map(length or size, window)))
             futures = [
                 executor.submit(run, [window[place] for place in batch]) for batch in batches
             ]

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Annotated, NoReturn, ParamSpec, TextIO
+from typing import Annotated, Literal, NoReturn, ParamSpec, TextIO
 
 import typer
 
@@ -16,8 +16,10 @@ from xalign.cli_training import finetune, train
 from xalign.console import BadLines, Meter, say, shown
 from xalign.errors import XalignError
 from xalign.io.files import Source, output
+from xalign.io.shard import Shard, open_shard, parse_shard
 
 P = ParamSpec("P")
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 
 app = typer.Typer(
     name="xalign",
@@ -106,13 +108,24 @@ def align(
         float | None,
         typer.Option(min=0, max=0.999, help="Link where both probabilities exceed this."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas, or all GPUs.")
+    ] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="Of matrix products; auto: int8 or bf16 where fast.")
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; by default one for each core.")
     ] = None,
     batch_pieces: Annotated[
         int | None, typer.Option(min=1, help="Pieces aligned at once; lower it to save memory.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only part I of N of the lines, as I/N; I from 1.")
+    ] = None,
+    line_buffered: Annotated[
+        bool, typer.Option("--line-buffered", help="Write each line before the next is read.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first line that cannot be read.")
     ] = False,
@@ -130,16 +143,18 @@ def align(
 
     use_one_heap()
     bad = BadLines(strict)
-    measured, pairs = open_pairs(input, source, target, bad)
+    measured, pairs = open_pairs(input, source, target, bad, shard)
     aligner = xalign.Aligner.from_pretrained(
-        model, layer=layer, threshold=threshold, device=device, threads=threads,
-        batch_pieces=batch_pieces,
+        model, layer=layer, threshold=threshold, device=device, precision=precision,
+        threads=threads, batch_pieces=batch_pieces,
     )  # fmt: skip
-    meter = Meter(measured, aligner.counts, str(aligner.device))
+    meter = Meter(measured, aligner.counts, aligner.where)
     is_shown = not quiet and not (output_path == "-" and is_terminal(sys.stdout))
     with output(output_path) as out, shown(meter) if is_shown else nullcontext():
-        for alignment in aligner.align(pairs):
-            out.write(pharaoh(alignment))
+        for group in ([pair] for pair in pairs) if line_buffered else [pairs]:
+            for alignment in aligner.align(group):
+                out.write(pharaoh(alignment))
+            out.flush()
     if not quiet:
         say(meter.summary(bad.count))
 
@@ -150,22 +165,39 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def open_pairs(
-    input: str, source: str | None, target: str | None, bad: BadLines
-) -> tuple[Source, Iterator[SentencePair]]:
-    """The pairs that ``-i``, or ``-s`` and ``-t``, name, and the file to measure progress by."""
+    input: str, source: str | None, target: str | None, bad: BadLines, shard: str | None
+) -> tuple[Source | Shard, Iterator[SentencePair]]:
+    """The pairs that ``-i``, or ``-s`` and ``-t``, name, and the input to measure progress by."""
     from xalign.io.pairs import read_pairs, read_two_files
 
     if source == target == "-":
         raise typer.BadParameter("-s and -t cannot both be standard input")
+    number, total = the_shard(shard)
     if source is not None and target is not None and input == "-":
-        src, tgt = Source(source), Source(target)
-        return src, read_two_files(src, tgt, src.name, tgt.name, bad)
+        src = open_shard(source, number, total) if shard else Source(source)
+        if isinstance(src, Source):
+            tgt = Source(target)
+            return src, read_two_files(src, tgt, src.name, tgt.name, bad)
+        # the last one looks for more lines than there should be
+        part = Shard(Source(target), src.start, None if number == total else src.count)
+        return src, read_two_files(src, part, src.name, part.name, bad, src.start + 1)
     if source is not None or target is not None:
         raise typer.BadParameter("give either -i, or both -s and -t")
+    if shard:
+        part = open_shard(input, number, total)
+        return part, read_pairs(part, part.name, bad, part.start + 1)
     pairs = Source(input)
     if input == "-" and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
     return pairs, read_pairs(pairs, pairs.name, bad)
+
+
+def the_shard(text: str | None) -> tuple[int, int]:
+    """What ``--shard`` names."""
+    try:
+        return parse_shard(text or "1/1")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()

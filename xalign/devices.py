@@ -1,9 +1,10 @@
-"""Which device, how many threads and how many heaps to compute with."""
+"""Which device, numbers, threads and heaps to compute with."""
 
 import ctypes
 import os
 import re
 import sys
+from typing import Literal
 
 import torch
 
@@ -11,6 +12,12 @@ from xalign.errors import DeviceError
 
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
+
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+DTYPES = {
+    "fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
+"""Types of the states between layers."""
 
 
 def usable_cores() -> int:
@@ -45,3 +52,43 @@ def choose_device(name: str) -> torch.device:
         found = f"this machine, or this torch, has {count} GPUs"
         raise DeviceError(f"device {name}: {found}; use --device cpu")
     return device
+
+
+def choose_devices(names: str) -> list[torch.device]:
+    """The devices called ``names``, with commas between; ``all`` is every GPU, or else the CPU.
+
+    Errors: `DeviceError` when there is no such device.
+    """
+    if names == "all":
+        count = torch.cuda.device_count()
+        return [torch.device("cuda", k) for k in range(count)] or [torch.device("cpu")]
+    return [choose_device(name) for name in names.split(",")]
+
+
+def has_fast_int8() -> bool:
+    """Whether this processor, and this torch, multiply 8-bit integers much faster than floats."""
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    engines: list[str] = torch.backends.quantized.supported_engines
+    return bool(found.get("avx512_vnni")) and "onednn" in engines
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """The numbers called ``name`` to multiply with on ``device``.
+
+    ``auto`` is the fastest that gives as good links: ``int8`` on a CPU that has fast ones, ``bf16``
+    on a GPU that has it, else ``fp32``.
+
+    Errors: `DeviceError` when there is no such precision on the device.
+    """
+    is_cpu = device.type == "cpu"
+    if name == "auto" and is_cpu:
+        return "int8" if has_fast_int8() else "fp32"
+    if name == "auto":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if name not in DTYPES:
+        raise DeviceError(f"expected the precision auto, {', '.join(DTYPES)}, found {name!r}")
+    if name == "int8" and not is_cpu:
+        raise DeviceError(f"precision int8 is for CPUs, not {device}; use --precision bf16")
+    if name == "int8" and not has_fast_int8():
+        raise DeviceError("precision int8 needs AVX-512 VNNI; use --precision fp32")
+    return name

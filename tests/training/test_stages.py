@@ -130,7 +130,7 @@ def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
     best = min(record["mean_aer"] for record in metrics(tmp_path / "second"))
     assert lowest.aer == pytest.approx(best)
     (dev,) = [open_dev_set(corpus)]
-    aligner = Aligner(model, device=torch.device("cpu"), threads=1, batch_pieces=500)
+    aligner = Aligner(model, devices=[torch.device("cpu")], threads=1, batch_pieces=500)
     assert score(list(aligner.align(dev.pairs)), dev.gold).aer == pytest.approx(best)
 
 

@@ -38,7 +38,7 @@ def test_the_best_choice_is_that_of_trying_all(method: Any) -> None:
                 rule = ExtractionRule(method=method, scale=scale, threshold=threshold)
                 network = with_align_layer(model.network, layer)
                 read = dataclasses.replace(model, network=network, rule=rule)
-                aligner = Aligner(read, device=torch.device("cpu"), threads=1, batch_pieces=400)
+                aligner = Aligner(read, devices=[torch.device("cpu")], threads=1, batch_pieces=400)
                 expected[layer, scale, threshold] = [
                     score(list(aligner.align(dev.pairs)), dev.gold).aer for dev in SETS
                 ]

@@ -191,5 +191,5 @@ def test_nothing_above_the_alignment_layer_is_kept_to_align() -> None:
     checkpoint = tiny_checkpoint()
     assert len(checkpoint.network.layers) == 3
     object.__setattr__(checkpoint.network.config, "align_layer", 1)
-    aligner = Aligner(checkpoint, device=torch.device("cpu"), threads=1, batch_pieces=100)
+    aligner = Aligner(checkpoint, devices=[torch.device("cpu")], threads=1, batch_pieces=100)
     assert len(aligner.network.layers) == 1

@@ -145,10 +145,10 @@ def atomic(target: Path) -> Iterator[BinaryIO]:
     target = target.resolve()  # of a symbolic link, the file behind it is replaced
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        raw = part.open("wb")
-    except OSError as error:
-        raise InputError(str(target), 0, f"cannot be written: {error.strerror}") from error
-    try:
+        try:
+            raw = part.open("wb")
+        except OSError as error:
+            raise InputError(str(target), 0, f"cannot be written: {error.strerror}") from error
         with raw:
             yield raw
         part.replace(target)

@@ -35,8 +35,12 @@ def decode(line: bytes, path: str, number: int, on_bad: OnBad) -> str | None:
         return None
 
 
-def read_pairs(lines: Iterable[bytes], path: str, on_bad: OnBad = stop) -> Iterator[SentencePair]:
+def read_pairs(
+    lines: Iterable[bytes], path: str, on_bad: OnBad = stop, first: int = 1
+) -> Iterator[SentencePair]:
     """One pair a line, in order, of ``src ||| tgt`` or ``src TAB tgt``.
+
+    The ``first`` line has that number.
 
     A blank line is an empty pair. A line without a separator, or not in UTF-8, is given to
     ``on_bad`` as an `InputError` (by default raised), and becomes an empty pair.
@@ -44,7 +48,7 @@ def read_pairs(lines: Iterable[bytes], path: str, on_bad: OnBad = stop) -> Itera
     >>> list(read_pairs([b"das Haus ||| the house"], "corpus.txt"))
     [SentencePair(src=('das', 'Haus'), tgt=('the', 'house'))]
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         text = decode(line, path, number, on_bad)
         yield EMPTY if text is None else parse_pair(text, path, number, on_bad)
 
@@ -72,13 +76,16 @@ def read_two_files(
     src_path: str,
     tgt_path: str,
     on_bad: OnBad = stop,
+    first: int = 1,
 ) -> Iterator[SentencePair]:
     """One pair for each line of two files side by side; ``on_bad`` is told once of a line.
+
+    The ``first`` line has that number.
 
     Errors: `InputError` after the last common line when one file is longer, whatever ``on_bad``
     does: from there on no line is known to belong to another.
     """
-    for number, (src_line, tgt_line) in enumerate(zip_longest(src_lines, tgt_lines), 1):
+    for number, (src_line, tgt_line) in enumerate(zip_longest(src_lines, tgt_lines), first):
         if src_line is None or tgt_line is None:
             short, long = (src_path, tgt_path) if src_line is None else (tgt_path, src_path)
             raise InputError(

@@ -16,7 +16,7 @@ def similarity(src: Tensor, tgt: Tensor, src_keep: Tensor, tgt_keep: Tensor) -> 
 
     Where a piece is not kept (masks (B, S), (B, T)), the lowest number of the type stands.
     """
-    products = (src @ tgt.transpose(1, 2)).float()  # (B, S, T)
+    products = src.float() @ tgt.float().transpose(1, 2)  # (B, S, T)
     keep = src_keep[:, :, None] & tgt_keep[:, None]  # (B, S, T)
     return products.masked_fill(~keep, torch.finfo(products.dtype).min)
 

@@ -30,7 +30,8 @@ class Layer(nn.Module):
         self.ffn_norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
 
     def forward(self, x: Tensor, batch: PairBatch) -> Tensor:
-        """States of all pieces (N, D) to the next layer's (N, D)."""
+        """States of all pieces (N, D) to the next layer's (N, D), in the type of its weights."""
+        x = x.to(self.attention_norm.weight.dtype)
         x = self.attention_norm(self.attention_out(self.attend(x, batch)) + x)  # (N, D)
         return self.ffn_norm(self.ffn_out(F.gelu(self.ffn_in(x))) + x)  # type: ignore[no-any-return]
 

@@ -38,8 +38,10 @@ class PairBatch:
 
     def to(self, device: torch.device) -> "PairBatch":
         """The same batch on another device."""
-        moved = (getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
-        return PairBatch(*moved)
+        if device.type == "cpu":
+            return self
+        pinned = (getattr(self, field.name).pin_memory() for field in fields(self))
+        return PairBatch(*(tensor.to(device, non_blocking=True) for tensor in pinned))
 
     def word_pieces(self) -> Tensor:
         """Which of the pieces end to end belong to a word: bool (N,)."""

@@ -131,6 +131,7 @@ def error_table(
         map_in_order(
             kept, lambda items: link_gains(network, checkpoint.rule, ways, thresholds[0], items),
             size=lambda item: item[0].num_pieces, budget=BATCH_PIECES, threads=threads,
+            length=lambda item: max(len(item[0].src), len(item[0].tgt)),
         )
     )  # fmt: skip
     table = np.empty((len(ways), len(thresholds)))

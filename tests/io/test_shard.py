@@ -1,0 +1,31 @@
+"""Parts of a corpus."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xalign.errors import InputError
+from xalign.io.shard import open_shard
+
+
+@given(lines=st.integers(0, 40), total=st.integers(1, 12))
+def test_shards_are_the_whole_in_order_and_of_one_size(
+    lines: int, total: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("shards") / "in.gz"
+    path.write_bytes(gzip.compress(b"".join(b"line %d\n" % k for k in range(lines))))
+    parts = [open_shard(str(path), k + 1, total) for k in range(total)]
+    read = [list(part) for part in parts]
+    assert [line for part in read for line in part] == [b"line %d" % k for k in range(lines)]
+    assert max(map(len, read)) - min(map(len, read)) <= 1
+    assert (
+        [part.position for part in parts] == [part.size for part in parts] == list(map(len, read))
+    )
+
+
+def test_a_pipe_has_no_shards(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a shard needs an input that can be read twice"):
+        open_shard("/dev/null", 1, 2)

@@ -1,0 +1,72 @@
+"""A consecutive part of an input's lines, so that several machines share one corpus."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from xalign.errors import InputError
+from xalign.io.files import Source
+
+
+@dataclass(slots=True)
+class Shard:
+    """Lines of ``source`` after the first ``start``, ``count`` of them, or all when None.
+
+    Like a `Source` it knows how far it has been read, but in lines.
+    """
+
+    source: Source
+    start: int
+    count: int | None
+    position: int = 0
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+        return self.source.name
+
+    @property
+    def size(self) -> int | None:
+        """Its number of lines, where that is known."""
+        return self.count
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Lines without their ends."""
+        stop = None if self.count is None else self.start + self.count
+        try:
+            for line in islice(self.source, self.start, stop):
+                self.position += 1
+                yield line
+        finally:
+            self.source.close()
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """The number of a shard, counted from 1, and how many there are.
+
+    Errors: `ValueError` when ``text`` does not say that.
+
+    >>> parse_shard("3/8")
+    (3, 8)
+    """
+    match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text, re.ASCII)
+    number, total = map(int, match.groups()) if match else (1, 0)
+    if number > total:
+        raise ValueError(f"expected a shard such as 1/8, up to 8/8, found {text!r}")
+    return number, total
+
+
+def open_shard(path: str, number: int, total: int) -> Shard:
+    """Shard ``number`` of ``total`` of the lines at ``path``; all together are the whole, in order.
+
+    The lines are counted first, so that all shards are of one size, give or take a line.
+
+    Errors: `InputError` when the input is no file, and can be read only once.
+    """
+    if not Path(path).is_file():
+        raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
+    lines = sum(1 for _ in Source(path))
+    start, stop = (lines * k // total for k in (number - 1, number))
+    return Shard(Source(path), start, stop - start)

@@ -1,0 +1,84 @@
+"""Projections in 8-bit integers, for processors that multiply those much faster than floats.
+
+Shapes: N pieces end to end, I inputs and O outputs of a projection.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from xalign.model.cross_align import CrossAlign
+from xalign.model.layers import Layer
+
+LEAST_SCALE = 1e-12
+"""Of a row that is all zeros."""
+NORM_SPREAD = 3
+"""So many standard deviations hold nearly all that a norm gives."""
+GELU_STEPS = 32
+"""Steps below 0 for outputs of GELU, which are never below -0.17."""
+
+
+class Int8Linear(nn.Module):
+    """A ``linear`` layer in 8-bit integers: fp32 (N, I) to fp32 (N, O).
+
+    Every row of the input has a scale of its own, found when it comes, and every output has one,
+    found beforehand. Products are summed as integers, without rounding, so that a row's result
+    depends on nothing else in the batch. Of the 256 steps of a row ``below`` are for negative ones.
+
+    Inputs that come from a ``norm`` are first divided by how far beyond the others its weights
+    spread them, and the layer's weights multiplied by it, so that a few wide ones do not cost the
+    others their steps.
+    """
+
+    def __init__(
+        self, linear: nn.Linear, *, below: int = 128, norm: nn.LayerNorm | None = None
+    ) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        self.below, self.bias, self.narrowing = below, linear.bias.detach(), None
+        if norm is not None:
+            spread = NORM_SPREAD * norm.weight.detach().abs() + norm.bias.detach().abs()  # (I,)
+            spread = (spread / spread.median()).clamp_(min=1)
+            weight, self.narrowing = weight * spread, 1 / spread
+        self.scales = weight.abs().amax(1).clamp_(min=LEAST_SCALE) / 127  # (O,)
+        self.zeros = torch.zeros(len(weight), dtype=torch.int64)  # (O,)
+        rounded = (weight / self.scales[:, None]).round_().to(torch.int8)  # (O, I)
+        self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (N, O) of inputs (N, I)."""
+        if self.narrowing is not None:
+            x = x * self.narrowing
+        lowest, highest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # (N, 1)
+        scale = torch.maximum(lowest / -self.below, highest / (255 - self.below))  # (N, 1)
+        scale.clamp_(min=LEAST_SCALE)
+        steps = x.div_(scale) if self.narrowing is not None else x / scale  # (N, I)
+        if self.below != 128:
+            steps += self.below - 128
+        signed = steps.round_().to(torch.int8)
+        rows = signed.view(torch.uint8).bitwise_xor_(128)  # (N, I), each 128 more
+        products = torch.ops.onednn.qlinear_pointwise(
+            rows, 1.0, self.below, self.weight, self.scales, self.zeros, None,
+            1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        return torch.addcmul(self.bias, products, scale)  # (N, O)
+
+
+def in_int8(network: CrossAlign) -> CrossAlign:
+    """The same network with all projections of its layers in 8-bit integers; the rest is shared."""
+    lower, layers, below = copy.copy(network), [], network.norm
+    for layer in network.layers:
+        assert isinstance(layer, Layer)
+        narrow = copy.copy(layer)
+        narrow._modules = {
+            **layer._modules,
+            "query_key_value": Int8Linear(layer.query_key_value, norm=below),
+            "attention_out": Int8Linear(layer.attention_out),
+            "ffn_in": Int8Linear(layer.ffn_in, norm=layer.attention_norm),
+            "ffn_out": Int8Linear(layer.ffn_out, below=GELU_STEPS),
+        }
+        layers.append(narrow)
+        below = layer.ffn_norm
+    lower._modules = {**network._modules, "layers": nn.ModuleList(layers)}
+    return lower
