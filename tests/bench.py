@@ -1,13 +1,20 @@
-"""Throughput of aligning or training, beside what this machine's matrix-product rate allows for the operations.
+"""How fast xalign aligns and trains, beside what this machine's matrix products allow, and beside others.
 
 Operations are the multiplications and additions of the layers' matrix products on real pieces;
-attention scores, softmaxes, norms, tokenising and extraction count as overhead. The rate is measured
-between the rounds, with as many single-core threads as the aligner uses, on the largest product that
-a layer contains.
+attention scores, softmaxes, norms, tokenising and extraction count as overhead. The rate, in fp32 and
+of one product of the largest kind in a layer, is measured between the rounds, with as many
+single-core threads as the aligner uses.
+
+Without options: that share, for each precision of this machine. --rivals: whole commands on the
+same pairs, xalign and others in turn. --quick: the share on the example pairs, against the one that is
+kept in tests/bench.json; more than 25% below is an error. --train: steps of training.
 """
 
 import argparse
+import dataclasses
+import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,10 +26,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tests import rivals
 from tests.conftest import EXAMPLES
 from xalign import Aligner
 from xalign.aligner import num_pieces
-from xalign.devices import Precision, usable_cores
+from xalign.alignment import SentencePair
+from xalign.devices import Precision, has_fast_int8, usable_cores
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig
@@ -35,6 +44,7 @@ from xalign.weights.backbones import E5_SMALL, training_depth
 from xalign.weights.checkpoint import load
 
 ROWS, PRODUCTS = 2048, 30
+KEPT, TOLERANCE = Path(__file__).with_name("bench.json"), 0.25
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -59,10 +69,9 @@ def product_rate(width: int, ffn_width: int, threads: int) -> float:
 
 
 def bench_aligning(
-    corpus: str, rounds: int, threads: int | None, precision: Precision = "auto"
-) -> None:
-    """Align the pairs of ``corpus`` again and again."""
-    pairs = list(read_pairs(Source(corpus), corpus))
+    pairs: list[SentencePair], rounds: int, threads: int | None, precision: Precision
+) -> float:
+    """Align pairs again and again; gives the median share of the fp32 rate."""
     aligner = Aligner.from_pretrained(device="cpu", threads=threads, precision=precision)
     sizes = aligner.network.config
     pieces = sum(num_pieces(aligner._encode(pair)) for pair in pairs)
@@ -71,7 +80,59 @@ def bench_aligning(
     report = Report(operations, pieces, aligner.threads, sizes)
     for _ in range(rounds):
         report.add(lambda: list(aligner.align(pairs)))
-    report.close(f"{len(pairs)} pairs, {pieces} pieces")
+    report.close(f"{precision}, {len(pairs)} pairs, {pieces} pieces")
+    return statistics.median(report.shares)
+
+
+def precisions() -> list[Precision]:
+    """Those worth measuring on this processor."""
+    return ["fp32", "int8"] if has_fast_int8() else ["fp32"]
+
+
+def bench_quickly(threads: int | None) -> int:
+    """Hold today's shares against the ones kept; gives the exit code."""
+    if not has_fast_int8():
+        print("the shares kept are of a processor with AVX-512 VNNI: nothing to compare with")
+        return 0
+    path = str(EXAMPLES / "de-en.txt")
+    pairs, code = 4 * list(read_pairs(Source(path), path)), 0
+    for precision, kept in json.loads(KEPT.read_text()).items():
+        share = bench_aligning(pairs, 7, threads, precision)
+        is_slow = share < (1 - TOLERANCE) * kept
+        print(
+            f"{precision}: {share:.2f} of the rate, kept {kept:.2f}: {'SLOW' if is_slow else 'ok'}"
+        )
+        code |= is_slow
+    return code
+
+
+def bench_rivals(pairs: list[str], rounds: int, folder: Path) -> None:
+    """Run whole commands on one pair and on many, in turn; print a table, and a line of JSON.
+
+    Those that do not learn from the text are given fewer pairs when they are slow, and their speed
+    leaves out the time that one pair takes.
+    """
+    systems = [*rivals.xalign_systems(), *rivals.rival_systems(folder)]
+    runs: dict[str, list[rivals.Run]] = {system.name: [] for system in systems}
+    rates = []
+    for _ in range(rounds):
+        for system in systems:
+            runs[system.name].append(system.measure(pairs, folder))
+            rates.append(product_rate(384, 1536, usable_cores()) / 1e9)
+    rows = {name: rivals.median_run(found) for name, found in runs.items()}
+    fastest = max(row.rate for name, row in rows.items() if name.startswith("xalign"))
+    print(
+        f"matrix products in fp32: {statistics.median(rates):.0f} Gop/s on {usable_cores()} cores"
+    )
+    print("| | pairs | one pair, s | all, s | pairs/s | xalign is faster | memory, MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        print(
+            f"| {name} | {row.pairs:,} | {row.one:.1f} | {row.all:.1f} | {row.rate:.1f} "
+            f"| {fastest / row.rate:.1f} times | {row.memory:.0f} |"
+        )
+    table = {name: dataclasses.asdict(row) | {"rate": row.rate} for name, row in rows.items()}
+    print(json.dumps({"gops": statistics.median(rates), "systems": table}))
 
 
 def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: int) -> None:
@@ -159,17 +220,28 @@ class Report:
 
 def main() -> None:
     """Read the options, and measure."""
-    parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="bin/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", nargs="?", default=str(EXAMPLES / "de-en.txt"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--rivals", metavar="FOLDER", help="install others there, and run them too")
+    parser.add_argument("--quick", action="store_true", help="compare with the shares kept")
     parser.add_argument("--train", action="store_true", help="measure steps of training instead")
-    parser.add_argument("--batch-pieces", type=int, default=4096)
+    parser.add_argument("--batch-pieces", type=int, default=4096, help="of a step of training")
     options = parser.parse_args()
     if options.train:
         bench_training(options.corpus, options.rounds, options.threads, options.batch_pieces)
+    elif options.quick:
+        sys.exit(bench_quickly(options.threads))
+    elif options.rivals:
+        lines = Path(options.corpus).read_text().splitlines(keepends=True)
+        bench_rivals(lines, options.rounds, Path(options.rivals))
     else:
-        bench_aligning(options.corpus, options.rounds, options.threads)
+        pairs = list(read_pairs(Source(options.corpus), options.corpus))
+        for precision in precisions():
+            bench_aligning(pairs, options.rounds, options.threads, precision)
 
 
 if __name__ == "__main__":

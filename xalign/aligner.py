@@ -18,8 +18,8 @@ from xalign.devices import DTYPES, Precision, choose_devices, choose_precision, 
 from xalign.errors import DeviceError
 from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import batch_similarity, linked_words, probabilities
-from xalign.model.int8 import in_int8
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
+from xalign.model.projections import with_projections
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
@@ -252,11 +252,10 @@ class Aligner:
 def network_on(device: torch.device, checkpoint: Checkpoint, precision: str) -> CrossAlign:
     """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
     network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
-    if precision == "int8":
-        return in_int8(network)
-    if device.type != "cpu" or dtype != torch.float32:
-        network = copy.deepcopy(network).to(device)
-        network.layers.to(dtype)
+    if device.type == "cpu" and dtype == torch.float32:
+        return with_projections(network, in_int8=precision == "int8")
+    network = copy.deepcopy(network).to(device)
+    network.layers.to(dtype)
     return network
 
 

@@ -1,4 +1,4 @@
-"""8-bit integers against the floats that they stand for."""
+"""Faster projections against the plain ones that they stand for."""
 
 import pytest
 import torch
@@ -6,9 +6,9 @@ from torch import nn
 
 from tests.conftest import tiny_network
 from xalign.devices import has_fast_int8
-from xalign.model.int8 import GELU_STEPS, Int8Linear, in_int8
+from xalign.model.projections import GELU_STEPS, InPlaceLinear, Int8Linear, with_projections
 
-pytestmark = pytest.mark.skipif(
+needs_int8 = pytest.mark.skipif(
     not has_fast_int8(), reason="this processor has no fast 8-bit integers"
 )
 
@@ -20,6 +20,7 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
         return nn.Linear(inputs, outputs)
 
 
+@needs_int8
 @pytest.mark.parametrize("below", [128, GELU_STEPS])
 @torch.inference_mode()
 def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
@@ -35,12 +36,14 @@ def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
         assert float((rounded - row).abs().max()) <= scale / 2 + 1e-6
 
 
+@needs_int8
 @torch.inference_mode()
 def test_a_row_of_zeros_gives_the_bias() -> None:
     layer = linear(32, 16)
     assert torch.equal(Int8Linear(layer)(torch.zeros(20, 32)), layer.bias.expand(20, 16))
 
 
+@needs_int8
 @torch.inference_mode()
 def test_a_row_does_not_depend_on_the_others() -> None:
     layer, x = Int8Linear(linear(64, 48)), torch.randn(100, 64)
@@ -49,6 +52,7 @@ def test_a_row_does_not_depend_on_the_others() -> None:
     assert torch.equal(layer(x[50:66]), layer(x)[50:66])
 
 
+@needs_int8
 @torch.inference_mode()
 def test_a_wide_input_does_not_cost_the_others_their_steps() -> None:
     layer, norm = linear(64, 48), nn.LayerNorm(64)
@@ -62,9 +66,15 @@ def test_a_wide_input_does_not_cost_the_others_their_steps() -> None:
     assert errors[1] < errors[0] / 4
 
 
-def test_the_network_that_was_given_stays_as_it_is() -> None:
-    network = tiny_network()
-    lower = in_int8(network)
-    assert not [part for part in network.modules() if isinstance(part, Int8Linear)]
-    assert len([part for part in lower.modules() if isinstance(part, Int8Linear)]) == 12
-    assert lower.layers[0].get_submodule("ffn_norm") is network.layers[0].get_submodule("ffn_norm")
+def test_a_bias_added_afterwards_is_the_same_layer() -> None:
+    layer, x = linear(64, 48), torch.randn(20, 64)
+    torch.testing.assert_close(InPlaceLinear(layer)(x), layer(x))
+
+
+@pytest.mark.parametrize("in_int8", [False, pytest.param(True, marks=needs_int8)])
+def test_the_network_that_was_given_stays_as_it_is(in_int8: bool) -> None:
+    network, kind = tiny_network(), Int8Linear if in_int8 else InPlaceLinear
+    faster = with_projections(network, in_int8=in_int8)
+    assert not [part for part in network.modules() if isinstance(part, kind)]
+    assert len([part for part in faster.modules() if isinstance(part, kind)]) == 12
+    assert faster.layers[0].get_submodule("ffn_norm") is network.layers[0].get_submodule("ffn_norm")
