@@ -25,6 +25,7 @@ from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import read_alignments
 from xalign.metrics import score
+from xalign.symmetrize import symmetrize
 
 SETS = {"de": "deen", "fr": "enfr", "ro": "roen", "zh": "zhen", "ja": "jaen"}
 """Test set of each language; in ``enfr`` English is the first side, in the others the second."""
@@ -84,7 +85,7 @@ def measure(rows: list[tuple[str, str]], test: Path, *, english_first: bool) -> 
         found = {
             "fast_align": fast_align(text, lines),
             "eflomal, intersection": [one & other for one, other in ways],
-            "eflomal, grow-diag-final-and": [grow_diag_final_and(*way) for way in ways],
+            "eflomal, grow-diag-final-and": [grown(*way) for way in ways],
         }
     return {way: 100 * rate(links, gold) for way, links in found.items()}
 
@@ -120,29 +121,10 @@ def fast_align(text: Path, lines: list[str]) -> list[Links]:
     return [set(aligner.align(src, tgt)["alignments"]) for src, tgt in sides]
 
 
-def grow_diag_final_and(one: Links, other: Links) -> Links:
-    """Intersection, grown along neighbours in the union, then words of which both are unlinked."""
-    links, union = one & other, one | other
-    steps = [(-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
-    has_grown = True
-    while has_grown:
-        has_grown = False
-        for i, j in sorted(links):
-            for di, dj in steps:
-                near = i + di, j + dj
-                if near in union - links and not all(linked(*near, links)):
-                    links.add(near)
-                    has_grown = True
-    for way in (one, other):
-        for link in sorted(way):
-            if not any(linked(*link, links)):
-                links.add(link)
-    return links
-
-
-def linked(i: int, j: int, links: Links) -> tuple[bool, bool]:
-    """Whether source word i, and whether target word j, has a link."""
-    return any(a == i for a, _ in links), any(b == j for _, b in links)
+def grown(one: Links, other: Links) -> Links:
+    """Two directions joined by grow-diag-final-and."""
+    ways = Alignment(frozenset(one)), Alignment(frozenset(other))
+    return set(symmetrize(*ways, "grow-diag-final-and").links)
 
 
 def of_default(test: Path) -> float:

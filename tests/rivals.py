@@ -5,11 +5,9 @@ encoder of the size of mBERT, with word pieces made of the embedded encoder's: i
 depend on weights. eflomal and fast_align learn from the text that they align.
 """
 
-import os
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +40,14 @@ with open(sys.argv[1]) as lines, open(sys.argv[2], "w") as out:
         found = aligner.align(src.split(), tgt.split())["alignments"]
         print(*(f"{i}-{j}" for i, j in found), file=out)
 """
+LAUNCHER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+sys.exit(code)
+"""
+"""Tells seconds and megabytes of a command: a small process, whose size its children inherit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,12 @@ class System:
             part.replace("{pairs}", str(pairs)).replace("{output}", str(output))
             for part in self.command
         ]
-        start = time.perf_counter()
-        with subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as process:
-            assert process.stderr is not None
-            talk = process.stderr.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - start
-        if process.returncode or len(output.read_text().splitlines()) != len(lines):
-            raise RuntimeError(f"{self.name} failed: {talk.decode()[-2000:]}")
-        return seconds, usage.ru_maxrss / 1024
+        launched = [sys.executable, "-S", "-c", LAUNCHER, *command]
+        done = subprocess.run(launched, capture_output=True, text=True, check=False)
+        if done.returncode or len(output.read_text().splitlines()) != len(lines):
+            raise RuntimeError(f"{self.name} failed: {done.stderr[-2000:]}")
+        seconds, memory = map(float, done.stdout.split())
+        return seconds, memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
-    "errors", "alignment", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
-    "", "training", "report", "console", "cli_training", "cli", "__main__",
+    "errors", "alignment", "symmetrize", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
+    "engine", "", "training", "report", "console", "cli_training", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""
 

@@ -5,8 +5,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from typing import Annotated, Literal, NoReturn, ParamSpec, TextIO
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, ParamSpec, TextIO, cast
 
 import typer
 
@@ -14,7 +16,7 @@ import xalign
 from xalign.alignment import SentencePair
 from xalign.cli_training import finetune, train
 from xalign.console import BadLines, Meter, say, shown
-from xalign.errors import XalignError
+from xalign.errors import InputError, XalignError
 from xalign.io.files import Source, output
 from xalign.io.shard import Shard, open_shard, parse_shard
 
@@ -120,6 +122,12 @@ def align(
     batch_pieces: Annotated[
         int | None, typer.Option(min=1, help="Pieces aligned at once; lower it to save memory.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="ray: workers on one machine or a cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Of ray; by default one for each GPU, or core.")
+    ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Only part I of N of the lines, as I/N; I from 1.")
     ] = None,
@@ -141,13 +149,19 @@ def align(
     from xalign.devices import use_one_heap
     from xalign.io.pharaoh import pharaoh
 
+    options: dict[str, Any] = {
+        "model": model, "layer": layer, "threshold": threshold, "device": device,
+        "precision": precision, "threads": threads, "batch_pieces": batch_pieces,
+    }  # fmt: skip
+    if engine == "ray":
+        if source or target or shard or strict or line_buffered or "-" in (input, output_path):
+            raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE, and no --strict")
+        align_by_ray(input, output_path, options, workers, quiet)
+        return
     use_one_heap()
     bad = BadLines(strict)
     measured, pairs = open_pairs(input, source, target, bad, shard)
-    aligner = xalign.Aligner.from_pretrained(
-        model, layer=layer, threshold=threshold, device=device, precision=precision,
-        threads=threads, batch_pieces=batch_pieces,
-    )  # fmt: skip
+    aligner = xalign.Aligner.from_pretrained(**options)
     meter = Meter(measured, aligner.counts, aligner.where)
     is_shown = not quiet and not (output_path == "-" and is_terminal(sys.stdout))
     with output(output_path) as out, shown(meter) if is_shown else nullcontext():
@@ -157,6 +171,43 @@ def align(
             out.flush()
     if not quiet:
         say(meter.summary(bad.count))
+
+
+def align_by_ray(
+    input: str, output_path: str, options: dict[str, Any], workers: int | None, quiet: bool
+) -> None:
+    """Align the file ``input`` by workers of Ray, and tell of all that they found."""
+    from xalign.aligner import Counts
+    from xalign.engine import align_with_ray
+
+    counts, progress, bad = Counts(), Blocks(), BadLines()
+    meter = Meter(progress, counts, "ray")
+    reports = {}
+    options["threads"] = options["threads"] or 1
+    with nullcontext() if quiet else shown(meter):
+        for done, total in align_with_ray(Path(input), Path(output_path), options, workers=workers):
+            reports[done.number] = done
+            progress.position, progress.size = len(reports), total
+            counts.pairs += done.pairs
+            counts.done += done.pairs
+            counts.empty += done.empty + done.bad
+            counts.windowed += done.windowed
+    before = 0
+    for _, done in sorted(reports.items()):
+        for line, message in done.errors:
+            bad(InputError(input, before + line, message))
+        bad.count += done.bad - len(done.errors)
+        before += done.pairs
+    if not quiet:
+        say(meter.summary(bad.count))
+
+
+@dataclass(slots=True)
+class Blocks:
+    """How many blocks are done, of how many."""
+
+    position: int = 0
+    size: int | None = None
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -198,6 +249,51 @@ def the_shard(text: str | None) -> tuple[int, int]:
         return parse_shard(text or "1/1")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+@guarded
+def symmetrize(
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Links of one direction, in Pharaoh format.")
+    ],
+    reverse: Annotated[
+        str | None, typer.Option("-j", "--reverse", help="Links of the other direction.")
+    ] = None,
+    command: Annotated[
+        Literal[
+            "intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and",
+            "invert", "convert",
+        ],
+        typer.Option("-c", "--command", help="How to join them; the last two take -i alone."),
+    ] = "grow-diag-final-and",
+    order: Annotated[
+        Literal["atools", "moses"], typer.Option(help="Of growth: as in atools, or Moses' symal.")
+    ] = "atools",
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+    ] = "-",
+) -> None:  # fmt: skip
+    """Join links of two directions, or exchange source and target of one: a line in, a line out.
+
+    Both files are source-target, as `fast_align` and `fast_align -r` print them. On a line with
+    ` ||| `, links are what follows the last one.
+    """
+    from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
+    from xalign.symmetrize import Method, invert
+    from xalign.symmetrize import symmetrize as join
+
+    is_alone = command in ("invert", "convert")
+    if is_alone != (reverse is None):
+        raise typer.BadParameter(f"{command} takes {'-i alone' if is_alone else '-i and -j'}")
+    with output(output_path) as out, closing(Source(input)) as one:
+        if reverse is None:
+            for links in read_links_after_text(one, input):
+                out.write(pharaoh(invert(links) if command == "invert" else links))
+            return
+        with closing(Source(reverse)) as other:
+            for ways in read_two_alignments(one, other, input, reverse):
+                out.write(pharaoh(join(*ways, cast(Method, command), order)))
 
 
 @app.command()

@@ -6,7 +6,8 @@ The tree::
     ├── InputError       text that cannot be read as what it should be: names file and line
     ├── ModelError       a model folder, encoder or weight file that cannot be loaded
     ├── TrainingError    training that cannot go on; the last checkpoint is whole
-    └── DeviceError      a device that this machine does not have
+    ├── DeviceError      a device that this machine does not have
+    └── EngineError      workers that are not there, or failed; what they did is kept
 
 Every message says where, what was expected, what was found and, when known, what to do.
 """
@@ -38,3 +39,7 @@ class DeviceError(XalignError):
 
 class TrainingError(XalignError):
     """Training cannot go on; the last checkpoint is whole."""
+
+
+class EngineError(XalignError):
+    """Workers are not there, or failed; the same command goes on with what is left."""

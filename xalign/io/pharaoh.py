@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from xalign.alignment import Alignment
 from xalign.errors import InputError
@@ -19,6 +20,28 @@ def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
     """
     for number, line in enumerate(lines, 1):
         yield Alignment(frozenset(parse_link(word, path, number) for word in line.split()))
+
+
+def read_links_after_text(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
+    """As `read_alignments`, of what follows the last `` ||| `` of each line, as atools reads it."""
+    return read_alignments((line.rpartition(b" ||| ")[2] for line in lines), path)
+
+
+def read_two_alignments(
+    lines: Iterable[bytes], other_lines: Iterable[bytes], path: str, other_path: str
+) -> Iterator[tuple[Alignment, Alignment]]:
+    """Alignments of two files side by side, read by `read_links_after_text`.
+
+    Errors: `InputError` after the last common line when one file is longer.
+    """
+    sides = read_links_after_text(lines, path), read_links_after_text(other_lines, other_path)
+    for number, (one, other) in enumerate(zip_longest(*sides), 1):
+        if one is None or other is None:
+            short, long = (path, other_path) if one is None else (other_path, path)
+            raise InputError(
+                short, number, f"expected a line for line {number} of {long}, found the end"
+            )
+        yield one, other
 
 
 def parse_link(word: bytes, path: str, number: int) -> tuple[int, int]:

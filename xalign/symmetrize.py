@@ -1,0 +1,131 @@
+"""Links of two directions joined into one alignment, as atools and Moses' symal do."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from xalign.alignment import Alignment, Link
+
+Method = Literal["intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
+Order = Literal["atools", "moses"]
+
+STEPS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+"""From a link to its neighbours, straight ones first."""
+
+
+class Growing:
+    """Links to which more are added, and the words that have any."""
+
+    def __init__(self, links: Iterable[Link]) -> None:
+        self.links: set[Link] = set()
+        self.rows: set[int] = set()
+        self.columns: set[int] = set()
+        for link in links:
+            self.add(link)
+
+    def add(self, link: Link) -> None:
+        """Take one more link."""
+        self.links.add(link)
+        self.rows.add(link[0])
+        self.columns.add(link[1])
+
+    def lacks_one(self, link: Link) -> bool:
+        """Whether at least one of the two words has no link."""
+        return link[0] not in self.rows or link[1] not in self.columns
+
+    def lacks_both(self, link: Link) -> bool:
+        """Whether neither of the two words has a link."""
+        return link[0] not in self.rows and link[1] not in self.columns
+
+    def near(self, link: Link) -> bool:
+        """Whether a neighbour is linked."""
+        i, j = link
+        return any((i + di, j + dj) in self.links for di, dj in STEPS)
+
+
+def symmetrize(
+    forward: Alignment, reverse: Alignment, method: Method, order: Order = "atools"
+) -> Alignment:
+    """One alignment of two.
+
+    ``intersect`` and ``union`` are those of the links. ``grow-diag`` starts from the intersection
+    and adds links of the union that have a neighbour, and a word without a link, until there are no
+    more. ``-final`` then adds links of either direction with a word without a link, ``-final-and``
+    those with two such words. What is added depends on what came before it: ``order`` is that of
+    atools (fast_align), or that of Moses' symal.
+
+    >>> forward = Alignment(frozenset({(0, 0), (1, 1), (2, 1)}))
+    >>> print(symmetrize(forward, Alignment(frozenset({(0, 0), (1, 1)})), "grow-diag"))
+    0-0 1-1 2-1
+    """
+    both = forward.links & reverse.links
+    if method == "intersect":
+        return Alignment(both)
+    either = forward.links | reverse.links
+    if method == "union":
+        return Alignment(either)
+    growing = Growing(both)
+    if order == "atools":
+        grow_as_atools(growing, either)
+        ways, key = (forward, reverse), by_source
+    else:
+        grow_as_symal(growing, either)
+        ways, key = (reverse, forward), by_target
+    if method != "grow-diag":
+        wanted = growing.lacks_one if method == "grow-diag-final" else growing.lacks_both
+        for way in ways:
+            for link in sorted(way.links, key=key):
+                if wanted(link):
+                    growing.add(link)
+    return Alignment(frozenset(growing.links))
+
+
+def by_source(link: Link) -> Link:
+    """Key that orders links by source word first."""
+    return link
+
+
+def by_target(link: Link) -> Link:
+    """Key that orders links by target word first."""
+    return link[1], link[0]
+
+
+def grow_as_atools(growing: Growing, either: frozenset[Link]) -> None:
+    """Look at the links still missing again and again, each in its turn, by source word."""
+    missing = sorted(either - growing.links)
+    while True:
+        left = []
+        for link in missing:
+            if growing.lacks_one(link) and growing.near(link):
+                growing.add(link)
+            else:
+                left.append(link)
+        if len(left) == len(missing):
+            return
+        missing = left
+
+
+def grow_as_symal(growing: Growing, either: frozenset[Link]) -> None:
+    """Look around every link again and again, by target word; new ones ahead take part at once."""
+    has_grown = True
+    while has_grown:
+        has_grown = False
+        last: Link | None = None
+        while (link := first_after(growing.links, last)) is not None:
+            last = by_target(link)
+            j, i = last
+            for dj, di in STEPS:
+                near = i + di, j + dj
+                if near in either and growing.lacks_one(near):
+                    growing.add(near)
+                    has_grown = True
+
+
+def first_after(links: set[Link], last: Link | None) -> Link | None:
+    """The first of ``links``, by target word, that comes after ``last``."""
+    later = (link for link in links if last is None or by_target(link) > last)
+    return min(later, key=by_target, default=None)
+
+
+def invert(alignment: Alignment) -> Alignment:
+    """The alignment with source and target exchanged."""
+    return Alignment(frozenset((j, i) for i, j in alignment.links))
