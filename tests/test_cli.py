@@ -248,7 +248,7 @@ def test_a_reader_that_closes_early_is_no_error() -> None:
 def test_a_terminal_is_told_what_is_read_from_it(
     tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from xalign.cli import open_pairs
+    from xalign.cli_align import open_pairs
 
     terminal = Terminal()
     terminal.buffer = io.BytesIO()

@@ -11,7 +11,7 @@ from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
     "errors", "alignment", "symmetrize", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
-    "engine", "", "training", "report", "console", "cli_training", "cli", "__main__",
+    "engine", "", "training", "report", "console", "cli_align", "cli_links", "cli_training", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""
 
