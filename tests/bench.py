@@ -31,10 +31,10 @@ from tests.conftest import EXAMPLES
 from xalign import Aligner
 from xalign.aligner import num_pieces
 from xalign.alignment import SentencePair
-from xalign.devices import Precision, has_fast_int8, usable_cores
+from xalign.devices import has_fast_int8, usable_cores
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
-from xalign.model.config import CrossAlignConfig
+from xalign.model.config import CrossAlignConfig, Precision
 from xalign.model.cross_align import TLMHead
 from xalign.training.data import Preparation, Sampler, open_corpus
 from xalign.training.loop import Schedule, Trainer

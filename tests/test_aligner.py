@@ -12,7 +12,6 @@ from tests.conftest import EXAMPLES, tiny_aligner
 from xalign.aligner import Aligner, PiecePair, num_pieces
 from xalign.alignment import Alignment, SentencePair
 from xalign.devices import (
-    Precision,
     choose_device,
     choose_devices,
     choose_precision,
@@ -24,7 +23,7 @@ from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.metrics import score
-from xalign.model.config import ExtractionRule
+from xalign.model.config import ExtractionRule, Precision
 from xalign.model.packing import PairBatch
 from xalign.weights.backbones import E5_SMALL_RULE
 

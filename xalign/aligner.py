@@ -14,8 +14,9 @@ from torch import Tensor
 
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.batching import map_in_order, plan
-from xalign.devices import DTYPES, Precision, choose_devices, choose_precision, usable_cores
+from xalign.devices import DTYPES, choose_devices, choose_precision, usable_cores
 from xalign.errors import DeviceError
+from xalign.model.config import Precision
 from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import batch_similarity, linked_words, probabilities
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
@@ -183,7 +184,7 @@ class Aligner:
                         f"a pair of {pieces} pieces does not fit the memory of {self.where}; "
                         "use --device cpu"
                     ) from error
-                self.batch_pieces = pieces // 2
+                self.batch_pieces = min(self.batch_pieces, pieces // 2)
         half = len(items) // 2
         return self._fitting(run, items[:half], size) + self._fitting(run, items[half:], size)
 

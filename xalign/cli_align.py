@@ -15,8 +15,7 @@ from xalign.console import BadLines, Meter, is_terminal, say, shown
 from xalign.errors import InputError
 from xalign.io.files import Source, output
 from xalign.io.shard import Shard, open_shard, parse_shard
-
-Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+from xalign.model.config import Precision
 
 
 def align(

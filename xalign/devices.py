@@ -4,7 +4,6 @@ import ctypes
 import os
 import re
 import sys
-from typing import Literal
 
 import torch
 
@@ -13,7 +12,6 @@ from xalign.errors import DeviceError
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 
-Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 DTYPES = {
     "fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
 }  # fmt: skip
@@ -75,8 +73,8 @@ def has_fast_int8() -> bool:
 def choose_precision(name: str, device: torch.device) -> str:
     """The numbers called ``name`` to multiply with on ``device``.
 
-    ``auto`` is the fastest that gives as good links: ``int8`` on a CPU that has fast ones, ``bf16``
-    on a GPU that has it, else ``fp32``.
+    ``auto`` is ``int8`` on a CPU that has fast ones, else ``fp32``; on a GPU ``bf16``, or ``fp16``
+    where it has none.
 
     Errors: `DeviceError` when there is no such precision on the device.
     """

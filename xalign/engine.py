@@ -105,9 +105,10 @@ class Worker:
         done = Done(
             block.number, counts.pairs, counts.empty - count, counts.windowed, count, tuple(errors)
         )
+        text = json.dumps(dataclasses.asdict(done))
         with output(str(report_of(self.parts, block.number))) as file:  # last: now it is whole
-            file.write(json.dumps(dataclasses.asdict(done)).encode())
-        return {"done": json.dumps(dataclasses.asdict(done))}
+            file.write(text.encode())
+        return {"done": text}
 
 
 def part_of(parts: Path, number: int) -> Path:

@@ -29,3 +29,8 @@ def test_shards_are_the_whole_in_order_and_of_one_size(
 def test_a_pipe_has_no_shards(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a shard needs an input that can be read twice"):
         open_shard("/dev/null", 1, 2)
+
+
+def test_a_missing_file_is_called_missing() -> None:
+    with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file"):
+        open_shard("none.txt", 1, 2)

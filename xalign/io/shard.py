@@ -63,9 +63,9 @@ def open_shard(path: str, number: int, total: int) -> Shard:
 
     The lines are counted first, so that all shards are of one size, give or take a line.
 
-    Errors: `InputError` when the input is no file, and can be read only once.
+    Errors: `InputError` when the input is missing, or can be read only once.
     """
-    if not Path(path).is_file():
+    if path == "-" or (Path(path).exists() and not Path(path).is_file()):
         raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
     lines = sum(1 for _ in Source(path))
     start, stop = (lines * k // total for k in (number - 1, number))

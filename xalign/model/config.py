@@ -6,6 +6,8 @@ from typing import Literal
 from xalign.errors import ModelError
 
 Average = Literal["geometric", "arithmetic"]
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+"""Numbers that matrix products are computed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
