@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "cli.md"
-COMMANDS = ([], ["align"], ["score"], ["train"], ["finetune"])
 HEAD = """\
 # The command line
 
@@ -16,12 +15,13 @@ Written by `bin/fix` from `xalign --help`; do not edit.
 def page() -> str:
     """The whole page."""
     os.environ.update(TERMINAL_WIDTH="100", NO_COLOR="1")
+    from typer.main import get_group
     from typer.testing import CliRunner
 
     from xalign.cli import app
 
     parts = [HEAD]
-    for command in COMMANDS:
+    for command in ([], *([name] for name in get_group(app).commands)):
         text = CliRunner().invoke(app, [*command, "--help"], prog_name="xalign").output
         lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
         parts.append(f"## {' '.join(['xalign', *command])}\n\n```text\n{lines}\n```\n")

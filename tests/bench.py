@@ -6,7 +6,8 @@ of one product of the largest kind in a layer, is measured between the rounds, w
 single-core threads as the aligner uses.
 
 Without options: that share, for each precision of this machine. --rivals: whole commands on the
-same pairs, xalign and others in turn. --quick: the share on the example pairs, against the one that is
+same pairs, xalign and others in turn, on all and on the shortest and longest quarters. --sizes: one
+command of xalign on so many lines, the file again and again: time and memory. --quick: the share on the example pairs, against the one that is
 kept in tests/bench.json; more than 25% below is an error. --train: steps of training.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
 import torch
@@ -54,18 +56,52 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def product_rate(width: int, ffn_width: int, threads: int) -> float:
-    """Operations a second of (ROWS, width) @ (width, ffn_width) in fp32, all threads together."""
-    x, weight = torch.randn(ROWS, width), torch.randn(width, ffn_width)
+def product_rate(
+    width: int, ffn_width: int, threads: int, kind: str = "fp32", device: str = "cpu"
+) -> float:
+    """Operations a second of (ROWS, width) @ (width, ffn_width), all threads together.
+
+    ``kind`` is fp32, bf16 or, on a CPU, int8.
+    """
+    if kind == "int8":
+        rows = torch.randint(0, 255, (ROWS, width), dtype=torch.uint8)
+        weight = torch.randint(-127, 127, (ffn_width, width), dtype=torch.int8)
+        packed = torch.ops.onednn.qlinear_prepack(weight, None)
+        scales, zeros = torch.ones(ffn_width), torch.zeros(ffn_width, dtype=torch.int64)
+
+        def product() -> object:
+            return torch.ops.onednn.qlinear_pointwise(
+                rows, 1.0, 128, packed, scales, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+            )
+    else:
+        dtype = torch.bfloat16 if kind == "bf16" else torch.float32
+        x = torch.randn(ROWS, width, device=device, dtype=dtype)
+        y = torch.randn(width, ffn_width, device=device, dtype=dtype)
+
+        def product() -> object:
+            return x @ y
 
     def multiply(_: int) -> None:
         for _ in range(PRODUCTS):
-            x @ weight
+            product()
+        if device != "cpu":
+            torch.cuda.synchronize()
 
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(multiply, range(threads)))
         taken = seconds(lambda: list(pool.map(multiply, range(2 * threads))))
     return 2 * ROWS * width * ffn_width * PRODUCTS * 2 * threads / taken
+
+
+def bench_products() -> None:
+    """Print the rates of this machine."""
+    kinds = [(kind, "cpu") for kind in precisions()]
+    if torch.cuda.is_available():
+        kinds += [("fp32", "cuda"), ("bf16", "cuda")]
+    for kind, device in kinds:
+        threads = usable_cores() if device == "cpu" else 1
+        rates = [product_rate(384, 1536, threads, kind, device) / 1e9 for _ in range(5)]
+        print(f"matrix products in {kind} on {device}: {statistics.median(rates):.0f} Gop/s")
 
 
 def bench_aligning(
@@ -113,26 +149,57 @@ def bench_rivals(pairs: list[str], rounds: int, folder: Path) -> None:
     leaves out the time that one pair takes.
     """
     systems = [*rivals.xalign_systems(), *rivals.rival_systems(folder)]
-    runs: dict[str, list[rivals.Run]] = {system.name: [] for system in systems}
-    rates = []
+    texts = {"all": pairs, **rivals.by_length(pairs)}
+    runs: dict[tuple[str, str], list[rivals.Run]] = {}
     for _ in range(rounds):
         for system in systems:
-            runs[system.name].append(system.measure(pairs, folder))
-            rates.append(product_rate(384, 1536, usable_cores()) / 1e9)
+            for text, lines in texts.items():
+                if text == "all" or not system.learns:
+                    run = system.measure(lines, folder)
+                    runs.setdefault((system.name, text), []).append(run)
     rows = {name: rivals.median_run(found) for name, found in runs.items()}
-    fastest = max(row.rate for name, row in rows.items() if name.startswith("xalign"))
-    print(
-        f"matrix products in fp32: {statistics.median(rates):.0f} Gop/s on {usable_cores()} cores"
+    fastest = max(
+        row.rate
+        for (name, text), row in rows.items()
+        if name.startswith("xalign") and text == "all"
     )
-    print("| | pairs | one pair, s | all, s | pairs/s | xalign is faster | memory, MB |")
-    print("|---|---|---|---|---|---|---|")
-    for name, row in rows.items():
+    bench_products()
+    print(
+        "| | pairs | one pair, s | first link, s | all, s | pairs/s | short | long | xalign is faster | memory, MB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name in dict.fromkeys(name for name, _ in rows):
+        row = rows[name, "all"]
+        others = [rows.get((name, text)) for text in ("short", "long")]
+        shown = " | ".join(f"{other.rate:.1f}" if other else "" for other in others)
         print(
-            f"| {name} | {row.pairs:,} | {row.one:.1f} | {row.all:.1f} | {row.rate:.1f} "
-            f"| {fastest / row.rate:.1f} times | {row.memory:.0f} |"
+            f"| {name} | {row.pairs:,} | {row.one:.1f} | {row.first:.1f} | {row.all:.1f} "
+            f"| {row.rate:.1f} | {shown} | {fastest / row.rate:.1f} times | {row.memory:.0f} |"
         )
-    table = {name: dataclasses.asdict(row) | {"rate": row.rate} for name, row in rows.items()}
-    print(json.dumps({"gops": statistics.median(rates), "systems": table}))
+    table = {
+        f"{name}, {text}": dataclasses.asdict(row) | {"rate": row.rate}
+        for (name, text), row in rows.items()
+    }
+    print(json.dumps(table))
+
+
+def bench_sizes(pairs: list[str], sizes: list[int], rounds: int) -> None:
+    """Run one command on ever more lines, in turn; print time and memory."""
+    system = rivals.xalign_systems()[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        runs: dict[int, list[tuple[float, float, float]]] = {}
+        for _ in range(rounds):
+            for size in (1, *sizes):
+                lines = list(islice(cycle(pairs), size))
+                runs.setdefault(size, []).append(system.run(lines, Path(folder)))
+    medians = {size: [statistics.median(column) for column in zip(*found, strict=True)]
+               for size, found in runs.items()}  # fmt: skip
+    print(f"{system.name}, medians of {rounds}")
+    print("| pairs | s | first link, s | ms a pair after the first | memory, MB |")
+    print("|---|---|---|---|---|")
+    for size, (taken, first, memory) in medians.items():
+        each = 1000 * (taken - medians[1][0]) / max(1, size - 1)
+        print(f"| {size:,} | {taken:.1f} | {first:.1f} | {each:.2f} | {memory:.0f} |")
 
 
 def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: int) -> None:
@@ -227,6 +294,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rivals", metavar="FOLDER", help="install others there, and run them too")
+    parser.add_argument("--sizes", help="how time grows: numbers of pairs, as 1000,100000")
     parser.add_argument("--quick", action="store_true", help="compare with the shares kept")
     parser.add_argument("--train", action="store_true", help="measure steps of training instead")
     parser.add_argument("--batch-pieces", type=int, default=4096, help="of a step of training")
@@ -238,7 +306,11 @@ def main() -> None:
     elif options.rivals:
         lines = Path(options.corpus).read_text().splitlines(keepends=True)
         bench_rivals(lines, options.rounds, Path(options.rivals))
+    elif options.sizes:
+        lines = Path(options.corpus).read_text().splitlines(keepends=True)
+        bench_sizes(lines, [int(size) for size in options.sizes.split(",")], options.rounds)
     else:
+        bench_products()
         pairs = list(read_pairs(Source(options.corpus), options.corpus))
         for precision in precisions():
             bench_aligning(pairs, options.rounds, options.threads, precision)

@@ -61,11 +61,13 @@ def tiny_checkpoint(rule: ExtractionRule | None = None, max_positions: int = 64)
 def tiny_aligner(
     rule: ExtractionRule | None = None, threads: int = 2, batch_pieces: int = 400,
     max_positions: int = 64, precision: str = "fp32", num_devices: int = 1,
+    compiled: bool = False,
 ) -> Aligner:  # fmt: skip
     """Aligner over `tiny_checkpoint`."""
     return Aligner(
         tiny_checkpoint(rule, max_positions), devices=[torch.device("cpu")] * num_devices,
         threads=threads, batch_pieces=batch_pieces, precision=precision,
+        compiled=compiled,
     )  # fmt: skip
 
 

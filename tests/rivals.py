@@ -41,13 +41,21 @@ with open(sys.argv[1]) as lines, open(sys.argv[2], "w") as out:
         print(*(f"{i}-{j}" for i, j in found), file=out)
 """
 LAUNCHER = """
-import resource, subprocess, sys, time
+import os, resource, subprocess, sys, time
+output, *command = sys.argv[1:]
 start = time.perf_counter()
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
-sys.exit(code)
+with open(output + ".stdout", "wb") as out:
+    running, first = subprocess.Popen(command, stdout=out), None
+    while running.poll() is None:
+        time.sleep(0.02)
+        if first is None and any(os.path.exists(path) and os.path.getsize(path) for path in (output, output + ".stdout")):
+            first = time.perf_counter() - start
+taken = time.perf_counter() - start
+print(taken, first or taken, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+sys.exit(running.returncode)
 """
-"""Tells seconds and megabytes of a command: a small process, whose size its children inherit."""
+"""Tells seconds, seconds to the first output, and megabytes of a command: a small process, whose
+size its children inherit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +68,39 @@ class System:
     learns: bool = False
 
     def measure(self, lines: list[str], folder: Path) -> "Run":
-        """Run the command on one of ``lines`` and on all that it is given."""
+        """Run the command on one of ``lines``, and on all that it is given."""
         lines = lines[: self.max_pairs]
         one = 0.0 if self.learns else self.run(lines[:1], folder)[0]
         return Run(len(lines), one, *self.run(lines, folder))
 
-    def run(self, lines: list[str], folder: Path) -> tuple[float, float]:
-        """Seconds and most megabytes of the command on a file of ``lines``."""
+    def run(self, lines: list[str], folder: Path) -> tuple[float, float, float]:
+        """Seconds, seconds to the first output, most megabytes of the command on ``lines``."""
         pairs, output = folder / "pairs.txt", folder / "output.txt"
+        printed = Path(f"{output}.stdout")
         pairs.write_text("".join(lines))
         output.unlink(missing_ok=True)
         command = [
             part.replace("{pairs}", str(pairs)).replace("{output}", str(output))
             for part in self.command
         ]
-        launched = [sys.executable, "-S", "-c", LAUNCHER, *command]
+        launched = [sys.executable, "-S", "-c", LAUNCHER, str(output), *command]
         done = subprocess.run(launched, capture_output=True, text=True, check=False)
-        if done.returncode or len(output.read_text().splitlines()) != len(lines):
+        links = output if output.exists() else printed
+        if done.returncode or len(links.read_text().splitlines()) != len(lines):
             raise RuntimeError(f"{self.name} failed: {done.stderr[-2000:]}")
-        seconds, memory = map(float, done.stdout.split())
-        return seconds, memory
+        seconds, first, memory = map(float, done.stdout.split())
+        return seconds, first, memory
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How long a command took for ``one`` pair and for ``all`` of them, and its memory in MB."""
+    """How long a command took for ``one`` pair, for ``all`` of them, and until its ``first`` output
+    when it was given all; its memory in MB."""
 
     pairs: int
     one: float
     all: float
+    first: float
     memory: float
 
     @property
@@ -99,8 +111,18 @@ class Run:
 
 def median_run(runs: list[Run]) -> Run:
     """Medians of runs over the same pairs."""
-    times = zip(*((run.one, run.all, run.memory) for run in runs), strict=True)
+    times = zip(*((run.one, run.all, run.first, run.memory) for run in runs), strict=True)
     return Run(runs[0].pairs, *map(statistics.median, times))
+
+
+def by_length(lines: list[str]) -> dict[str, list[str]]:
+    """The shortest and the longest quarter of pairs, in their order."""
+    ends = sorted(map(len, lines))
+    low, high = ends[len(ends) // 4], ends[-len(ends) // 4]
+    return {
+        "short": [line for line in lines if len(line) <= low],
+        "long": [line for line in lines if len(line) >= high],
+    }
 
 
 def xalign_systems() -> list[System]:
@@ -110,7 +132,7 @@ def xalign_systems() -> list[System]:
     precisions = ["fp32", "int8"] if has_fast_int8() else ["fp32"]
     command = [sys.executable, "-m", "xalign", "align", "-q", "--device", "cpu"]
     return [
-        System(f"xalign {one}", [*command, "--precision", one, "-i", "{pairs}", "-o", "{output}"])
+        System(f"xalign {one}", [*command, "--precision", one, "-i", "{pairs}"])
         for one in precisions
     ]
 

@@ -1,6 +1,7 @@
 """The facade: the same links in any company, long sides, devices."""
 
 import random
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -251,3 +252,28 @@ def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> No
         choose_precision("int8", cpu)
     with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
         choose_precision("int4", cpu)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_compiled_layers_find_the_same_links(precision: str) -> None:
+    plain = tiny_aligner(WORDS, precision=precision)
+    compiled = tiny_aligner(WORDS, precision=precision, compiled=True)
+    pairs = varied_pairs(100)
+    expected = [found.matrix() for found in plain.probabilities(pairs)]
+    for found, matrix in zip(compiled.probabilities(pairs), expected, strict=True):
+        assert found.matrix() == pytest.approx(matrix, abs=0.02 if precision == "bf16" else 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_what_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch._inductor.config
+
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/bin/false"))
+    torch.compiler.reset()
+    with pytest.raises(DeviceError, match=r"cannot be compiled for cpu: .*; leave out --compile"):
+        tiny_aligner(compiled=True, max_positions=33)
+    if has_fast_int8():
+        with pytest.raises(DeviceError, match="8-bit integers cannot be compiled"):
+            tiny_aligner(precision="int8", compiled=True)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 import xalign
 from tests.conftest import EXAMPLES, tiny_aligner
 from xalign.aligner import Aligner, Counts
+from xalign.alignment import SentencePair
 from xalign.cli import app
 from xalign.console import BadLines, Meter, shown
 from xalign.errors import InputError
@@ -253,7 +254,7 @@ def test_a_terminal_is_told_what_is_read_from_it(
     terminal = Terminal()
     terminal.buffer = io.BytesIO()
     monkeypatch.setattr("sys.stdin", terminal)
-    open_pairs("-", None, None, BadLines(), None)
+    open_pairs("-", None, None, BadLines(), None, SentencePair.from_text)
     assert "end with Ctrl-D" in capsys.readouterr().err
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
-    "errors", "alignment", "symmetrize", "io", "metrics", "batching", "model", "windows", "weights", "devices", "aligner",
-    "engine", "", "training", "report", "console", "cli_align", "cli_links", "cli_training", "cli", "__main__",
+    "errors", "alignment", "symmetrize", "segmentation", "lexicon", "projection", "io", "metrics", "batching", "model", "probabilities", "windows", "weights",
+    "devices", "aligner", "outputs", "engine", "", "training", "report", "console", "compat", "cli_align", "cli_compat",
+    "cli_links", "cli_text", "cli_training", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""
 

@@ -78,7 +78,7 @@ def by_brute_force(
 
 @pytest.mark.parametrize("order", ["atools", "moses"])
 def test_every_method_equals_brute_force(order: Order) -> None:
-    for forward, reverse in random_pairs(2000):
+    for forward, reverse in random_pairs(10_000):
         for method in METHODS:
             expected = by_brute_force(forward, reverse, method, order)
             assert symmetrize(forward, reverse, method, order).links == expected

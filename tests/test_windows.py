@@ -43,7 +43,7 @@ ADDED = ExtractionRule(method="words", threshold=0.4, average="arithmetic")
 
 def merged(rule: ExtractionRule, *windows: Evidence) -> list[tuple[int, int]]:
     """Merged links."""
-    return sorted(merge(windows, CUTS, CUTS, WORDS, WORDS, rule))
+    return list(merge(windows, CUTS, CUTS, WORDS, WORDS, rule).alignment())
 
 
 def test_probabilities_are_averaged_over_the_windows_that_see_both_pieces() -> None:

@@ -18,12 +18,13 @@ from xalign.devices import DTYPES, choose_devices, choose_precision, usable_core
 from xalign.errors import DeviceError
 from xalign.model.config import Precision
 from xalign.model.cross_align import CrossAlign
-from xalign.model.extraction import batch_similarity, linked_words, probabilities
+from xalign.model.extraction import batch_similarity, linked_words, probabilities, word_tables
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 from xalign.model.projections import with_projections
+from xalign.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
-from xalign.windows import NEGLIGIBLE, Evidence, cut, merge, num_windows
+from xalign.windows import Evidence, cut, merge, num_windows
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -76,9 +77,9 @@ class Aligner:
 
     def __init__(
         self, checkpoint: Checkpoint, *, devices: Sequence[torch.device], threads: int,
-        batch_pieces: int, precision: str = "fp32",
+        batch_pieces: int, precision: str = "fp32", compiled: bool = False,
     ) -> None:  # fmt: skip
-        networks = [network_on(device, checkpoint, precision) for device in devices]
+        networks = [network_on(device, checkpoint, precision, compiled) for device in devices]
         self.network = networks[0]
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
@@ -94,17 +95,19 @@ class Aligner:
     def from_pretrained(
         cls, model: str = "default", *, layer: int | None = None, threshold: float | None = None,
         device: str = "auto", precision: Precision = "auto", threads: int | None = None,
-        batch_pieces: int | None = None,
+        batch_pieces: int | None = None, compiled: bool = False,
     ) -> "Aligner":  # fmt: skip
         """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
-        ``threshold`` replaces that of the rule (an argmax becomes eq. 10). ``layer`` reads links
+        ``threshold`` replaces that of the rule (an argmax becomes eq. 10); it is of probabilities
+        as `probabilities` gives them. ``layer`` reads links
         off another layer of an encoder that was never trained to align. ``device`` is ``auto``,
         ``cpu``, ``cuda``, ``cuda:N``, several with commas between, or ``all`` GPUs. ``precision``
         is that of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``, ``fp16``, or
         what `choose_precision` finds. ``threads`` (CPU) is by default the number of usable cores.
         ``batch_pieces`` is how many pieces are aligned at once, in each thread; on a GPU, less
-        where memory does not suffice.
+        where memory does not suffice. With ``compiled``, layers go through `torch.compile` first,
+        once for batches of all sizes; it needs a C++ compiler.
 
         Errors: `ModelError`, `DeviceError`.
         """
@@ -113,23 +116,41 @@ class Aligner:
         if threshold is not None:
             rule = checkpoint.rule
             method = "pieces" if rule.method == "argmax" else rule.method
+            threshold = uncalibrated(threshold, rule.calibration)
             checkpoint = replace(checkpoint, rule=replace(rule, method=method, threshold=threshold))
         is_gpu = devices[0].type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
         return cls(
             checkpoint, devices=devices, precision=choose_precision(precision, devices[0]),
             threads=GPU_THREADS if is_gpu else threads or usable_cores(),
-            batch_pieces=batch_pieces or default_pieces,
+            batch_pieces=batch_pieces or default_pieces, compiled=compiled,
         )  # fmt: skip
 
     def align(self, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:
-        """Alignments of a stream of any length, in its order; an empty side gives no links.
+        """Alignments of a stream of any length, in its order; an empty side gives no links."""
+        return self._map(pairs, self._links, WordProbabilities.alignment)
+
+    def probabilities(self, pairs: Iterable[SentencePair]) -> Iterator[WordProbabilities]:
+        """The same stream's word pairs with their probabilities, linked or not.
+
+        >>> aligner = Aligner.from_pretrained(precision="fp32")
+        >>> found = next(aligner.probabilities([SentencePair.from_text("das Haus", "the house")]))
+        >>> print(found.alignment(), found.matrix().shape, round(found.score, 1))
+        0-0 1-1 (2, 2) 1.0
+        """
+        return self._map(pairs, self._word_probabilities, self._calibrated)
+
+    def _map(
+        self, pairs: Iterable[SentencePair], run: Callable[[list[PiecePair]], list[Result]],
+        convert: Callable[[WordProbabilities], Result],
+    ) -> Iterator[Result]:  # fmt: skip
+        """Results of ``run`` on batches of pairs, and of ``convert`` for long and empty ones.
 
         Every thread runs whole batches on one core: faster than sharing each matrix product, and
         no sum is ever cut differently.
         """
         yield from map_in_order(
-            map(self._encode, pairs), self._align_batch,
+            map(self._encode, pairs), lambda batch: self._run_batch(batch, run, convert),
             size=num_pieces, length=longer_side, budget=self.batch_pieces, threads=self.threads,
         )  # fmt: skip
 
@@ -150,21 +171,21 @@ class Aligner:
     def _is_long(self, pair: PiecePair) -> bool:
         return max(map(len, pair)) > self._limit
 
-    def _align_batch(self, pairs: list[PiecePair | None]) -> list[Alignment]:
-        """Alignments of pairs of like size; None is an empty pair."""
-        results = [Alignment()] * len(pairs)
-        whole = []
-        for place, pair in enumerate(pairs):
+    def _run_batch(
+        self, pairs: list[PiecePair | None], run: Callable[[list[PiecePair]], list[Result]],
+        convert: Callable[[WordProbabilities], Result],
+    ) -> list[Result]:  # fmt: skip
+        """Results of pairs of like size; None is an empty pair."""
+        whole = [pair for pair in pairs if pair is not None and not self._is_long(pair)]
+        found = iter(self._fitting(run, whole, num_pieces) if whole else [])
+        results = []
+        for pair in pairs:
             if pair is None:
-                continue
-            if self._is_long(pair):
-                results[place] = self._align_long(pair)
+                results.append(convert(WordProbabilities.nothing((0, 0))))
+            elif self._is_long(pair):
+                results.append(convert(self._long(pair)))
             else:
-                whole.append((place, pair))
-        if whole:
-            links = self._fitting(self._links, [pair for _, pair in whole], num_pieces)
-            for (place, _), found in zip(whole, links, strict=True):
-                results[place] = found
+                results.append(next(found))
         with self._lock:
             self.counts.done += len(pairs)
         return results
@@ -197,6 +218,30 @@ class Aligner:
         links = list(map(tuple, rows[:, 1:].tolist()))
         return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
 
+    @torch.inference_mode()
+    def _word_probabilities(self, pairs: list[PiecePair]) -> list[WordProbabilities]:
+        """Word pairs of pairs with their probabilities, in one pass and one copy back."""
+        scores, batch = self._similarities(pairs)
+        linked, *tables = word_tables(scores, batch.words, self.rule)
+        kept = linked | (torch.stack(tables) > NEGLIGIBLE).any(0)
+        rows = kept.nonzero()  # (K, 3)
+        columns = [table[rows.unbind(1)] for table in (linked, *tables)]  # each (K,)
+        places, are_linked, *numbers = (column.cpu().numpy() for column in (rows, *columns))
+        ends = np.searchsorted(places[:, 0], np.arange(len(pairs) + 1))
+        found = []
+        for pair, (start, end) in zip(pairs, itertools.pairwise(ends), strict=True):
+            shape = pair[0].num_words, pair[1].num_words
+            mine = slice(start, end)
+            _, src, tgt = places[mine].T
+            link, forward, backward = (column[mine] for column in numbers)
+            words = WordProbabilities(src, tgt, link, forward, backward, are_linked[mine], shape)
+            found.append(self._calibrated(words))
+        return found
+
+    def _calibrated(self, found: WordProbabilities) -> WordProbabilities:
+        """The same word pairs, with probabilities of links by the rule's calibration."""
+        return replace(found, link=calibrated(found.link, self.rule.calibration))
+
     def _similarities(self, pairs: list[PiecePair]) -> tuple[Tensor, PairBatch]:
         """Similarities (B, L, L) of the pieces of pairs, by a network that is free."""
         network = self._free.get()
@@ -206,8 +251,8 @@ class Aligner:
         finally:
             self._free.put(network)
 
-    def _align_long(self, pair: PiecePair) -> Alignment:
-        """Alignment of a pair of which a side is longer than the encoder's limit."""
+    def _long(self, pair: PiecePair) -> WordProbabilities:
+        """Word pairs of a pair of which a side is longer than the encoder's limit."""
         lengths = [len(side) - 2 for side in pair]
         count = num_windows(max(lengths), self._limit - 2)
         src_cuts, tgt_cuts = (cut(length, count) for length in lengths)
@@ -218,8 +263,7 @@ class Aligner:
             chosen = [windows[k] for k in places]
             evidence += self._fitting(self._evidence, chosen, lambda window: window.num_pieces)
         src_words, tgt_words = (np.array(side.words[1:-1]) for side in pair)
-        links = merge(evidence, src_cuts, tgt_cuts, src_words, tgt_words, self.rule)
-        return Alignment(frozenset(links))
+        return merge(evidence, src_cuts, tgt_cuts, src_words, tgt_words, self.rule)
 
     def _window(self, side: PieceSentence, span: tuple[int, int]) -> PieceSentence:
         """Pieces of a sentence from one place to another, as a sentence of their own."""
@@ -250,14 +294,36 @@ class Aligner:
         return found
 
 
-def network_on(device: torch.device, checkpoint: Checkpoint, precision: str) -> CrossAlign:
+def network_on(
+    device: torch.device, checkpoint: Checkpoint, precision: str, compiled: bool
+) -> CrossAlign:
     """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
     network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
     if device.type == "cpu" and dtype == torch.float32:
-        return with_projections(network, in_int8=precision == "int8")
-    network = copy.deepcopy(network).to(device)
-    network.layers.to(dtype)
+        network = with_projections(network, in_int8=precision == "int8")
+    else:
+        network = copy.deepcopy(network).to(device)
+        network.layers.to(dtype)
+    if compiled:
+        compile_layers(network, device, precision)
     return network
+
+
+def compile_layers(network: CrossAlign, device: torch.device, precision: str) -> None:
+    """Compile the layers of ``network`` in place: one kernel for each kind, for all sizes."""
+    if precision == "int8":
+        raise DeviceError("8-bit integers cannot be compiled; add --precision fp32")
+    for layer in network.layers:
+        layer.compile(dynamic=True)
+    side = PieceSentence([0, 0], [-1, 0])
+    try:
+        with torch.inference_mode():
+            network(pack_pairs([(side, side)]).to(device))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DeviceError(
+            f"layers cannot be compiled for {device}: {reason}; leave out --compile"
+        ) from error
 
 
 def num_pieces(pair: PiecePair | None) -> int:

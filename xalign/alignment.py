@@ -1,10 +1,15 @@
 """The values that xalign is about: a sentence pair, its alignment, its gold alignment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 Link = tuple[int, int]
 """Source word ``i`` and target word ``j``, both counted from 0."""
+Span = tuple[int, int, int, int, float]
+"""First and last (exclusive) characters of linked words in both texts, and their probability."""
+Direction = Literal["forward", "reverse", "both"]
+"""Links of each target word, of each source word, or all."""
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -63,6 +68,33 @@ class Alignment:
 
     def __str__(self) -> str:
         return " ".join(f"{i}-{j}" for i, j in self)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAlignment:
+    """Links of a sentence pair with the probability of each; printed as ``i-j:p``, sorted.
+
+    >>> scored = ScoredAlignment({(1, 0): 0.5, (0, 1): 0.875})
+    >>> print(scored)
+    0-1:0.875 1-0:0.5
+    >>> print(scored.above(0.5))
+    0-1
+    """
+
+    probabilities: Mapping[Link, float]
+
+    def __str__(self) -> str:
+        return " ".join(f"{i}-{j}:{p}" for (i, j), p in sorted(self.probabilities.items()))
+
+    @property
+    def alignment(self) -> Alignment:
+        """The links alone."""
+        return Alignment(frozenset(self.probabilities))
+
+    def above(self, threshold: float) -> Alignment:
+        """The links that are more probable than ``threshold``."""
+        links = self.probabilities.items()
+        return Alignment(frozenset(link for link, p in links if p > threshold))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ import typer
 
 import xalign
 from xalign.cli_align import align
-from xalign.cli_links import score, symmetrize
+from xalign.cli_compat import install_compat
+from xalign.cli_links import rethreshold, score, symmetrize
+from xalign.cli_text import lexicon, project
 from xalign.cli_training import finetune, train
 from xalign.console import say
 from xalign.errors import XalignError
@@ -78,5 +80,7 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-for command in (align, symmetrize, score, train, finetune):
+for command in (
+    align, symmetrize, rethreshold, score, lexicon, project, install_compat, train, finetune
+):  # fmt: skip
     app.command()(guarded(command))

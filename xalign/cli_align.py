@@ -1,7 +1,7 @@
 """The command `xalign align`: from options to a stream, and what it tells at the end."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 import xalign
-from xalign.alignment import SentencePair
+from xalign.alignment import Direction, SentencePair
 from xalign.console import BadLines, Meter, is_terminal, say, shown
 from xalign.errors import InputError
 from xalign.io.files import Source, output
+from xalign.io.formats import Format
 from xalign.io.shard import Shard, open_shard, parse_shard
 from xalign.model.config import Precision
+from xalign.segmentation import Cut, Level, Pieces
 
 
 def align(
@@ -40,7 +42,7 @@ def align(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=0.999, help="Link where both probabilities exceed this."),
+        typer.Option(min=0, max=0.999, help="Link words more probably linked than this."),
     ] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas, or all GPUs.")
@@ -54,6 +56,9 @@ def align(
     batch_pieces: Annotated[
         int | None, typer.Option(min=1, help="Pieces aligned at once; lower it to save memory.")
     ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first: for long runs on a GPU.")
+    ] = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="ray: workers on one machine or a cluster.")
     ] = "local",
@@ -62,6 +67,31 @@ def align(
     ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Only part I of N of the lines, as I/N; I from 1.")
+    ] = None,
+    direction: Annotated[
+        Direction,
+        typer.Option(help="forward: as fast_align, at most one link a target word; reverse; both."),
+    ] = "both",
+    format: Annotated[Format, typer.Option(help="Of links; scored is i-j:p.")] = "pharaoh",
+    scores: Annotated[
+        str | None, typer.Option(help="Write how surely each pair is a translation, 0 to 1.")
+    ] = None,
+    matrix: Annotated[
+        str | None, typer.Option(help="Write the probability of every link; .npz, or JSON lines.")
+    ] = None,
+    pieces: Annotated[
+        Pieces | None, typer.Option(help="The text is cut into subwords: @@ of BPE, or ▁.")
+    ] = None,
+    level: Annotated[
+        Level | None,
+        typer.Option(help="With --pieces: links of subwords (the default), or of words."),
+    ] = None,
+    tokenize: Annotated[
+        Literal["none", "moses", "icu"],
+        typer.Option(help="Cut raw text to align it; links are of its white-space words."),
+    ] = "none",
+    languages: Annotated[
+        str | None, typer.Option(help="With --tokenize: source and target, as de,en; else English.")
     ] = None,
     line_buffered: Annotated[
         bool, typer.Option("--line-buffered", help="Write each line before the next is read.")
@@ -80,29 +110,66 @@ def align(
     """
     from xalign.devices import use_one_heap
     from xalign.io.pharaoh import pharaoh
+    from xalign.outputs import Outputs, Wanted, align_segmented
+    from xalign.segmentation import segmenter
 
     options: dict[str, Any] = {
         "model": model, "layer": layer, "threshold": threshold, "device": device,
         "precision": precision, "threads": threads, "batch_pieces": batch_pieces,
+        "compiled": compiled,
     }  # fmt: skip
+    wanted = Wanted(direction, format, scores, matrix)
+    if level and not pieces:
+        raise typer.BadParameter("--level is of subwords; add --pieces bpe or sentencepiece")
+    if languages and tokenize == "none":
+        raise typer.BadParameter("--languages is for raw text; add --tokenize moses or icu")
+    if workers and engine != "ray":
+        raise typer.BadParameter("--workers is of Ray; add --engine ray, or use --threads")
+    if pieces and tokenize != "none":
+        raise typer.BadParameter("--pieces is for text that is cut already; leave out --tokenize")
+    cuts = None if tokenize == "none" else tokenizers(tokenize, languages or "en,en")
+    is_plain = wanted == Wanted() and not (pieces or cuts)
     if engine == "ray":
         if source or target or shard or strict or line_buffered or "-" in (input, output_path):
             raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE, and no --strict")
+        if not is_plain:
+            raise typer.BadParameter("--engine ray writes links alone; use --shard for the rest")
         align_by_ray(input, output_path, options, workers, quiet)
         return
+    if [output_path, scores, matrix].count("-") > 1:
+        raise typer.BadParameter("only one output can be standard output")
     use_one_heap()
     bad = BadLines(strict)
-    measured, pairs = open_pairs(input, source, target, bad, shard)
+    make = SentencePair.from_text if is_plain else segmenter(pieces, level or "pieces", cuts)
+    measured, pairs = open_pairs(input, source, target, bad, shard, make)
     aligner = xalign.Aligner.from_pretrained(**options)
     meter = Meter(measured, aligner.counts, aligner.where)
     is_shown = not quiet and not (output_path == "-" and is_terminal(sys.stdout))
     with output(output_path) as out, shown(meter) if is_shown else nullcontext():
-        for group in ([pair] for pair in pairs) if line_buffered else [pairs]:
-            for alignment in aligner.align(group):
-                out.write(pharaoh(alignment))
-            out.flush()
+        groups = ([pair] for pair in pairs) if line_buffered else [pairs]
+        if is_plain:
+            for group in groups:
+                for alignment in aligner.align(group):
+                    out.write(pharaoh(alignment))
+                out.flush()
+        else:
+            with Outputs(wanted, out) as outputs:
+                for group in groups:
+                    for found in align_segmented(aligner, group):
+                        outputs.write(*found)
+                    out.flush()
     if not quiet:
         say(meter.summary(bad.count))
+
+
+def tokenizers(name: Literal["moses", "icu"], languages: str) -> tuple[Cut, Cut]:
+    """What cuts either side of raw text."""
+    from xalign.segmentation import tokenizer
+
+    codes = languages.split(",")
+    if len(codes) != 2:
+        raise typer.BadParameter(f"expected two --languages such as de,en, found {languages!r}")
+    return tokenizer(name, codes[0]), tokenizer(name, codes[1])
 
 
 def align_by_ray(
@@ -143,10 +210,12 @@ class Blocks:
 
 
 def open_pairs(
-    input: str, source: str | None, target: str | None, bad: BadLines, shard: str | None
-) -> tuple[Source | Shard, Iterator[SentencePair]]:
-    """The pairs that ``-i``, or ``-s`` and ``-t``, name, and the input to measure progress by."""
-    from xalign.io.pairs import read_pairs, read_two_files
+    input: str, source: str | None, target: str | None, bad: BadLines, shard: str | None,
+    make: Callable[[str, str], Any],
+) -> tuple[Source | Shard, Iterator[Any]]:  # fmt: skip
+    """What ``make`` makes of the pairs that ``-i``, or ``-s`` and ``-t``, name, and the input to
+    measure progress by."""
+    from xalign.io.pairs import read_as, read_two_as
 
     if source == target == "-":
         raise typer.BadParameter("-s and -t cannot both be standard input")
@@ -155,19 +224,19 @@ def open_pairs(
         src = open_shard(source, number, total) if shard else Source(source)
         if isinstance(src, Source):
             tgt = Source(target)
-            return src, read_two_files(src, tgt, src.name, tgt.name, bad)
+            return src, read_two_as(make, src, tgt, src.name, tgt.name, bad)
         # the last one looks for more lines than there should be
         part = Shard(Source(target), src.start, None if number == total else src.count)
-        return src, read_two_files(src, part, src.name, part.name, bad, src.start + 1)
+        return src, read_two_as(make, src, part, src.name, part.name, bad, src.start + 1)
     if source is not None or target is not None:
         raise typer.BadParameter("give either -i, or both -s and -t")
     if shard:
         part = open_shard(input, number, total)
-        return part, read_pairs(part, part.name, bad, part.start + 1)
+        return part, read_as(make, part, part.name, bad, part.start + 1)
     pairs = Source(input)
     if input == "-" and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
-    return pairs, read_pairs(pairs, pairs.name, bad)
+    return pairs, read_as(make, pairs, pairs.name, bad)
 
 
 def the_shard(text: str | None) -> tuple[int, int]:

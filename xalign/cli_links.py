@@ -1,4 +1,4 @@
-"""The commands on links that are there already: `xalign symmetrize` and `xalign score`."""
+"""The commands on links alone: `xalign symmetrize`, `xalign rethreshold` and `xalign score`."""
 
 import json
 import sys
@@ -54,6 +54,29 @@ def symmetrize(
         with closing(Source(reverse)) as other:
             for ways in read_two_alignments(one, other, one.name, other.name):
                 out.write(pharaoh(join(*ways, cast(Method, command), order)))
+
+
+def rethreshold(
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Keep links that are more probable than this.")
+    ],
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Links with their probabilities, as i-j:p.")
+    ] = "-",
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+    ] = "-",
+) -> None:
+    """Link more or fewer words without running the model again: a line in, a line out.
+
+    Reads what `xalign align --format scored` wrote with a lower --threshold.
+    """
+    from xalign.io.formats import read_scored
+    from xalign.io.pharaoh import pharaoh
+
+    with output(output_path) as out, closing(Source(input)) as source:
+        for aligned in read_scored(source, source.name):
+            out.write(pharaoh(aligned.links.above(threshold)))
 
 
 def score(

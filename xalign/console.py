@@ -50,6 +50,7 @@ class BadLines:
     """Counts lines that could not be read and names the first of them; called with each error."""
 
     strict: bool = False
+    outcome: str = "its output line is empty"
     count: int = 0
 
     def __call__(self, error: InputError) -> None:
@@ -57,7 +58,7 @@ class BadLines:
             raise error
         self.count += 1
         if self.count <= NAMED_LINES:
-            say(f"{error}; its output line is empty")
+            say(f"{error}; {self.outcome}")
         if self.count == NAMED_LINES + 1:
             say("more bad lines follow; they are counted below")
 

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.model.config import Average, ExtractionRule
+from xalign.model.config import ExtractionRule
+from xalign.probabilities import WordProbabilities, highest
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-
-NEGLIGIBLE = 1e-4
-"""Probabilities below this in both directions are dropped; no argmax over a window is so low."""
 
 
 def num_windows(longest: int, limit: int) -> int:
@@ -57,8 +54,8 @@ class Evidence:
 def merge(
     windows: Sequence[Evidence], src_cuts: Sequence[tuple[int, int]],
     tgt_cuts: Sequence[tuple[int, int]], src_words: Ints, tgt_words: Ints, rule: ExtractionRule,
-) -> set[tuple[int, int]]:  # fmt: skip
-    """Words linked by ``rule`` on probabilities averaged over the windows that see both pieces.
+) -> WordProbabilities:  # fmt: skip
+    """Word pairs by ``rule``, on probabilities averaged over the windows that see both pieces.
 
     ``src_words`` and ``tgt_words`` are the words of all pieces of the two sides, -1 for none.
     """
@@ -72,36 +69,22 @@ def merge(
     seen = num_seeing(src, tgt, src_cuts, tgt_cuts)
     forward = np.bincount(places, forward, len(keys)) / seen
     backward = np.bincount(places, backward, len(keys)) / seen
-    if rule.method == "words":
-        counts = np.bincount(src_words + 1)[1:], np.bincount(tgt_words + 1)[1:]
-        src, tgt = src_words[src], tgt_words[tgt]
-        src, tgt, found = link_words(src, tgt, forward, backward, counts, rule.average)
-        linked = found > rule.threshold
-        return set(zip(src[linked].tolist(), tgt[linked].tolist(), strict=True))
-    if rule.method == "argmax":
-        linked = is_first_highest(src, forward) & is_first_highest(tgt, backward)
+    counts = np.bincount(src_words + 1)[1:], np.bincount(tgt_words + 1)[1:]
+    is_mutual = is_first_highest(src, forward) & is_first_highest(tgt, backward)
+    keys, places = np.unique(src_words[src] * len(counts[1]) + tgt_words[tgt], return_inverse=True)
+    src, tgt = keys // len(counts[1]), keys % len(counts[1])
+    if rule.method == "words":  # as xalign.model.extraction.word_probabilities has it
+        given = np.bincount(places, forward, len(keys)) / counts[0][src]
+        back = np.bincount(places, backward, len(keys)) / counts[1][tgt]
+        link = np.sqrt(given * back) if rule.average == "geometric" else (given + back) / 2
     else:
-        linked = (forward > rule.threshold) & (backward > rule.threshold)
-    pairs = src_words[src[linked]].tolist(), tgt_words[tgt[linked]].tolist()
-    return set(zip(*pairs, strict=True))
-
-
-def link_words(
-    src: Ints, tgt: Ints, forward: Doubles, backward: Doubles, counts: tuple[Ints, Ints],
-    average: Average,
-) -> tuple[Ints, Ints, Doubles]:  # fmt: skip
-    """Word pairs and their probabilities, as `xalign.model.extraction.word_probabilities` has them.
-
-    The arguments are the words of piece pairs, their probabilities, and the numbers of pieces of
-    all words.
-    """
-    width = len(counts[1])
-    keys, places = np.unique(src * width + tgt, return_inverse=True)
-    src, tgt = keys // width, keys % width
-    given = np.bincount(places, forward, len(keys)) / counts[0][src]
-    back = np.bincount(places, backward, len(keys)) / counts[1][tgt]
-    found = np.sqrt(given * back) if average == "geometric" else (given + back) / 2
-    return src, tgt, found
+        pieces = forward, backward, np.minimum(forward, backward)
+        given, back, link = (highest(places, values, len(keys)) for values in pieces)
+    link, given, back = (np.asarray(values, np.float32) for values in (link, given, back))
+    linked = link > np.float32(rule.threshold)
+    if rule.method == "argmax":
+        linked = np.bincount(places, is_mutual, len(keys)) > 0
+    return WordProbabilities(src, tgt, link, given, back, linked, (len(counts[0]), len(counts[1])))
 
 
 def num_seeing(

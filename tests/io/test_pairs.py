@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.pairs import EMPTY, read_pairs, read_two_files
+from xalign.io.pairs import read_pairs, read_two_files
+
+EMPTY = SentencePair((), ())
 
 HOUSE = SentencePair(("das", "Haus"), ("the", "house"))
 

@@ -136,7 +136,9 @@ def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
 
 def test_a_threshold_that_is_given_is_kept(encoder: str, corpus: str, tmp_path: Path) -> None:
     stage_2(encoder, corpus, tmp_path / "run", threshold=RULE.threshold, steps=2)
-    assert load(str(tmp_path / "run")).rule == dataclasses.replace(RULE, average="arithmetic")
+    rule = load(str(tmp_path / "run")).rule
+    assert len(rule.calibration) > 1
+    assert rule == dataclasses.replace(RULE, average="arithmetic", calibration=rule.calibration)
 
 
 def test_no_step_only_chooses_how_to_read_a_model(
@@ -323,8 +325,8 @@ def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:
 
 
 RECORDED = {
-    "tlm": [3.533035, 3.559968, 3.208228, 3.133081],
-    "ssa": [1.314902, 1.280915, 1.259004, 1.188501],
+    "tlm": [3.586871, 3.381041, 3.367085, 3.047376],
+    "ssa": [1.336662, 1.304707, 1.281553, 1.203272],
 }
 """Losses before each of the first steps; another one here is another thing trained."""
 

@@ -4,15 +4,19 @@ import dataclasses
 import logging
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import tiny_checkpoint
 from xalign.aligner import Aligner
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.metrics import score
 from xalign.model.config import ExtractionRule
-from xalign.training.tuning import Choices, DevSet, tune, with_align_layer
+from xalign.probabilities import calibrated, uncalibrated
+from xalign.training.tuning import Choices, DevSet, calibration, reliability, tune, with_align_layer
 
 PAIRS = tuple(
     SentencePair.from_text(*sides)
@@ -67,3 +71,32 @@ def test_pairs_that_cannot_be_encoded_are_left_out_and_counted(
         found = tune(model, [more], CHOICES, threads=1)
     assert found.mean == tune(model, [same], CHOICES, threads=1).mean
     assert "more: 2 pairs are empty or over 64 pieces" in caplog.text
+
+
+def test_points_are_shares_of_right_links_with_all_sets_alike() -> None:
+    scores = np.array([0.15, 0.15, 0.65, 0.65, 0.996], dtype=np.float32)
+    one = reliability(scores, np.array([0, 1, 1, 2, 2]))
+    other = reliability(np.full(100, 0.65, dtype=np.float32), np.zeros(100, dtype=np.int64))
+    assert calibration([one]) == ((0, 0), (0.15, 0.4995), (0.7653, 0.999), (1, 1))
+    expected = (0.15 * 0.4 + 0.65 * 1.4) / 1.8, (0.2 + 0.4) / 1.8  # pooled, as 0.4 / 1.4 < 0.5
+    assert calibration([one, other])[1] == pytest.approx(expected, abs=1e-3)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.floats(0.0625, 1, width=32), st.integers(0, 2)), max_size=30))
+def test_points_always_rise_and_turn_back(rows: list[tuple[float, int]]) -> None:
+    scores = np.array([score for score, _ in rows], dtype=np.float32)
+    gains = np.array([gain for _, gain in rows], dtype=np.int64)
+    points = calibration([reliability(scores, gains)])
+    ExtractionRule(calibration=points)  # raises if they do not rise
+    for given_, right in points:
+        assert uncalibrated(right, points) == pytest.approx(given_)
+        found = calibrated(np.array([given_], dtype=np.float32), points)
+        assert found == pytest.approx(right, abs=1e-4)
+
+
+def test_a_tuned_model_is_calibrated_unless_it_knows_no_probabilities() -> None:
+    for method, is_calibrated in (("words", True), ("pieces", True), ("argmax", False)):
+        model = tiny_checkpoint(ExtractionRule(method=method))  # type: ignore[arg-type]
+        rule = tune(model, SETS, CHOICES, threads=1).checkpoint.rule
+        assert bool(rule.calibration) == is_calibrated

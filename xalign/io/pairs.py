@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
 
-EMPTY = SentencePair((), ())
+Pair = TypeVar("Pair")
+Make = Callable[[str, str], Pair]
+"""What makes a pair of the text of both sides."""
 SEPARATOR = re.compile(r"\t|(?<![^ ])\|\|\|(?![^ \t])")
 """A TAB, or ``|||`` as a word of its own; the first one in a line splits it, as in fast_align."""
 
@@ -48,18 +50,26 @@ def read_pairs(
     >>> list(read_pairs([b"das Haus ||| the house"], "corpus.txt"))
     [SentencePair(src=('das', 'Haus'), tgt=('the', 'house'))]
     """
+    return read_as(SentencePair.from_text, lines, path, on_bad, first)
+
+
+def read_as(
+    make: Make[Pair], lines: Iterable[bytes], path: str, on_bad: OnBad = stop, first: int = 1
+) -> Iterator[Pair]:
+    """As `read_pairs`, what ``make`` makes of the text of both sides, "" where there is none."""
     for number, line in enumerate(lines, first):
         text = decode(line, path, number, on_bad)
-        yield EMPTY if text is None else parse_pair(text, path, number, on_bad)
+        src, tgt = ("", "") if text is None else split_pair(text, path, number, on_bad)
+        yield make(src, tgt)
 
 
-def parse_pair(text: str, path: str, number: int, on_bad: OnBad) -> SentencePair:
-    """The pair on one line, or an empty pair after ``on_bad``."""
+def split_pair(text: str, path: str, number: int, on_bad: OnBad) -> tuple[str, str]:
+    """Both sides of a line, or, after ``on_bad``, twice nothing."""
     if separator := SEPARATOR.search(text):
-        return SentencePair.from_text(text[: separator.start()], text[separator.end() :])
+        return text[: separator.start()], text[separator.end() :]
     if text.strip(" "):
         on_bad(InputError(path, number, expected_separator(text)))
-    return EMPTY
+    return "", ""
 
 
 def expected_separator(text: str) -> str:
@@ -80,7 +90,22 @@ def read_two_files(
 ) -> Iterator[SentencePair]:
     """One pair for each line of two files side by side; ``on_bad`` is told once of a line.
 
-    The ``first`` line has that number.
+    The ``first`` line has that number. Errors as of `read_two_as`.
+    """
+    paths = src_path, tgt_path
+    return read_two_as(SentencePair.from_text, src_lines, tgt_lines, *paths, on_bad, first)
+
+
+def read_two_as(
+    make: Make[Pair],
+    src_lines: Iterable[bytes],
+    tgt_lines: Iterable[bytes],
+    src_path: str,
+    tgt_path: str,
+    on_bad: OnBad = stop,
+    first: int = 1,
+) -> Iterator[Pair]:
+    """As `read_two_files`, what ``make`` makes of the text of both sides.
 
     Errors: `InputError` after the last common line when one file is longer, whatever ``on_bad``
     does: from there on no line is known to belong to another.
@@ -94,4 +119,4 @@ def read_two_files(
             )  # fmt: skip
         src = decode(src_line, src_path, number, on_bad)
         tgt = None if src is None else decode(tgt_line, tgt_path, number, on_bad)
-        yield EMPTY if src is None or tgt is None else SentencePair.from_text(src, tgt)
+        yield make("", "") if src is None or tgt is None else make(src, tgt)

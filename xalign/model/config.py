@@ -1,5 +1,6 @@
 """The sizes of a network and the rule that reads links off it."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,6 +63,9 @@ class ExtractionRule:
     both exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
     Similarities are multiplied by ``scale`` before a softmax. With ``null_word``, the first special
     piece competes for links.
+
+    ``calibration`` are points on the line from what the rule calls probable to how often such a
+    link is right, from 0 to 1, both rising; ``threshold`` is of the former.
     """
 
     method: Literal["words", "pieces", "argmax"] = "argmax"
@@ -69,8 +73,10 @@ class ExtractionRule:
     scale: float = 1.0
     null_word: bool = False
     average: Average = "geometric"
+    calibration: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "calibration", tuple(map(tuple, self.calibration)))
         if self.method not in (methods := ("words", "pieces", "argmax")):
             expected = f"expected an extraction method of {', '.join(methods)}"
             raise ModelError(f"{expected}, found {self.method!r}")
@@ -78,3 +84,15 @@ class ExtractionRule:
             raise ModelError(f"expected an average of {averages}, found {self.average!r}")
         if not 0 <= self.threshold < 1:
             raise ModelError(f"expected a threshold from 0 to below 1, found {self.threshold}")
+        if self.calibration and not is_rising(self.calibration):
+            raise ModelError(
+                "expected a calibration of rising pairs, from [0, 0] to [1, at most 1]"
+            )
+
+
+def is_rising(points: tuple[tuple[float, float], ...]) -> bool:
+    """Whether points rise in both coordinates, from the origin to 1 of the first."""
+    if any(len(point) != 2 for point in points) or points[0] != (0, 0):
+        return False
+    rises = all(a < c and b < d for (a, b), (c, d) in itertools.pairwise(points))
+    return rises and points[-1][0] == 1 and points[-1][1] <= 1

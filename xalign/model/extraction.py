@@ -71,14 +71,13 @@ def pool_pieces(values: Tensor, words: Tensor, side: int, reduce: str) -> Tensor
 
 
 def word_probabilities(
-    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor, average: Average
-) -> Tensor:
-    """Probability that two words are linked, of both softmaxes (B, S, T) of pieces: (B, S, T).
+    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What words give to each other, of both softmaxes (B, S, T) of pieces: two (B, S, T).
 
     What a source piece gives to a target word is the sum over the pieces of that word; what a
-    source word gives is the mean over its own pieces. The same holds backward, and the ``average``
-    of both is the probability of the pair. So words of many pieces, over which the softmaxes have
-    to spread, are linked as surely as others.
+    source word gives is the mean over its own pieces. The same holds backward. So words of many
+    pieces, over which the softmaxes have to spread, give and get as much as others.
     """
     each_way = []
     for side, values, words in ((1, forward, src_words), (2, backward, tgt_words)):
@@ -86,6 +85,11 @@ def word_probabilities(
         counts = pool_pieces(torch.ones_like(values), words, side, "sum")
         each_way.append(sums / counts.clamp(min=1).narrow(3 - side, 0, 1))
     given, back = each_way
+    return given, back
+
+
+def averaged(given: Tensor, back: Tensor, average: Average) -> Tensor:
+    """Probability that two words are linked, of what each gives to the other (any shape)."""
     return (given * back).sqrt() if average == "geometric" else (given + back) / 2
 
 
@@ -95,17 +99,41 @@ def link_scores(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Te
     ``similarities`` (B, S, T) are those of pieces, and ``words`` (2B, L) those of a `PairBatch`. By
     a rule for pieces, two words are linked as surely as any of their pieces.
     """
-    src_words, tgt_words = words.tensor_split(2)
     if rule.method == "argmax":
-        pieces = mutual_argmax(similarities).to(similarities.dtype)
-    else:
-        forward, backward = probabilities(similarities, rule.scale)
-        if rule.method == "words":
-            return word_probabilities(forward, backward, src_words, tgt_words, rule.average)
-        pieces = torch.minimum(forward, backward)
-    return pool_pieces(pool_pieces(pieces, src_words, 1, "amax"), tgt_words, 2, "amax")
+        return highest_piece(mutual_argmax(similarities).to(similarities.dtype), words)
+    forward, backward = probabilities(similarities, rule.scale)
+    if rule.method == "words":
+        given = word_probabilities(forward, backward, *words.tensor_split(2))
+        return averaged(*given, rule.average)
+    return highest_piece(torch.minimum(forward, backward), words)
+
+
+def highest_piece(values: Tensor, words: Tensor) -> Tensor:
+    """The highest of ``values`` (B, S, T) over the pieces of every word pair: (B, S, T)."""
+    src_words, tgt_words = words.tensor_split(2)
+    return pool_pieces(pool_pieces(values, src_words, 1, "amax"), tgt_words, 2, "amax")
 
 
 def linked_words(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
     """Linked word pairs by ``rule``: bool (B, S, T); see `link_scores`."""
     return link_scores(similarities, words, rule) > rule.threshold
+
+
+def word_tables(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> list[Tensor]:
+    """Of every word pair, four (B, S, T): whether it is linked, and three probabilities.
+
+    They are that of a link, what the source word gives to the target word, and the reverse. The
+    probability of a link is what `link_scores` gives, but by argmax, which knows none, that of
+    ``pieces``. Arguments as there.
+    """
+    forward, backward = probabilities(similarities, rule.scale)
+    if rule.method == "words":
+        given, back = word_probabilities(forward, backward, *words.tensor_split(2))
+        link = averaged(given, back, rule.average)
+        return [link > rule.threshold, link, given, back]
+    given, back, link = (
+        highest_piece(values, words)
+        for values in (forward, backward, torch.minimum(forward, backward))
+    )
+    linked = link_scores(similarities, words, rule) > rule.threshold
+    return [linked, link, given, back]

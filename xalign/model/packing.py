@@ -1,6 +1,6 @@
 """Sentence pairs of unequal lengths as one batch without padding.
 
-Shapes: B pairs, N pieces of all 2B sentences, L longest sentence, rounded up, D width.
+Shapes: B pairs, N pieces of all 2B sentences, L longest sentence, both rounded up, D width.
 
 The pieces of all sources, then of all targets, stand end to end in one array: whatever treats every
 piece alike (projections, norms, feed-forward: nearly all the work) meets no padding. Only where
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 ROUND = 16
-"""L is a multiple of this, and N at least this: then kernels sum in the same order whatever else
-is in the batch, and a pair gets the same links in any company (held by a test)."""
+"""L and N are multiples of this: then kernels sum in the same order whatever else is in the batch,
+and a pair gets the same links in any company (held by a test). It also keeps batches to few sizes,
+for each of which a library may keep a kernel of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class PieceSentence:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def num_words(self) -> int:
+        """How many words the pieces belong to."""
+        return max(self.words, default=-1) + 1
+
 
 def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatch:
     """The batch of ``pairs``, on the CPU.
@@ -87,7 +93,7 @@ def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatc
     longest = -(-int(lengths.max()) // ROUND) * ROUND
     mask = np.arange(longest) < lengths[:, None]  # (2B, L)
     total = int(lengths.sum())
-    idle = np.zeros(max(0, ROUND - total), dtype=np.int64)
+    idle = np.zeros(-total % ROUND, dtype=np.int64)
     rows = np.zeros(mask.shape, dtype=np.int64)  # (2B, L)
     rows[mask] = np.arange(total)
     words = np.full(mask.shape, -1, dtype=np.int64)  # (2B, L)

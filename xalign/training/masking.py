@@ -38,12 +38,11 @@ def mask_pieces(batch: PairBatch, masking: Masking, generator: torch.Generator) 
     Of the chosen, 80% become the mask, 10% a piece drawn from the vocabulary, 10% stay. At least
     one piece is chosen, so that every batch has a loss.
     """
-    is_word = batch.word_pieces()  # (N,)
-    draws = torch.rand(len(batch.ids), generator=generator)
-    draws[~is_word] = 1.0
+    of_words = batch.word_pieces().nonzero()[:, 0]
+    draws = torch.rand(len(of_words), generator=generator)
     chosen = draws < masking.rate
     chosen[draws.argmin()] = True
-    places = chosen.nonzero()[:, 0]  # (K,)
+    places = of_words[chosen]  # (K,)
     fate = torch.rand(len(places), generator=generator)
     drawn = torch.randint(len(masking.vocabulary), (len(places),), generator=generator)
     targets = batch.ids[places]

@@ -32,6 +32,10 @@ from xalign.weights.checkpoint import Checkpoint, CurvePoint
 
 THRESHOLDS = tuple(k / 40 for k in range(2, 35))
 BATCH_PIECES = 2048
+BIN_EDGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.001)
+"""Of probabilities that are calibrated together: finer where most links are."""
+LEAST_RISE = 1e-3
+"""Of a calibration from one bin to the next."""
 
 logger = logging.getLogger(__name__)
 
@@ -83,12 +87,15 @@ class Tuned:
 def tune(checkpoint: Checkpoint, sets: Sequence[DevSet], choices: Choices, threads: int) -> Tuned:
     """Read links off in every way that ``choices`` names, and keep the best by mean AER."""
     ways = list(itertools.product(choices.layers, choices.scales))
-    tables = [error_table(checkpoint, dev, ways, choices.thresholds, threads) for dev in sets]
-    rates = np.stack(tables)  # (sets, ways, thresholds)
+    found = [error_table(checkpoint, dev, ways, choices.thresholds, threads) for dev in sets]
+    rates = np.stack([table for table, _ in found])  # (sets, ways, thresholds)
     means = rates.mean(0)  # (ways, thresholds)
     best, at = np.unravel_index(means.argmin(), means.shape)
     layer, scale = ways[best]
-    rule = dataclasses.replace(checkpoint.rule, scale=scale, threshold=choices.thresholds[at])
+    points = () if checkpoint.rule.method == "argmax" else calibration([b[best] for _, b in found])
+    rule = dataclasses.replace(
+        checkpoint.rule, scale=scale, threshold=choices.thresholds[at], calibration=points
+    )
     curve = []
     for number in choices.layers:
         rows = [k for k, way in enumerate(ways) if way[0] == number]
@@ -109,11 +116,41 @@ def with_align_layer(network: CrossAlign, layer: int) -> CrossAlign:
     return other
 
 
+def calibration(bins: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, float], ...]:
+    """Points of a rule's calibration, of the `reliability` of every set; all sets count alike.
+
+    Neighbours of which the more probable are right less often are taken together (isotonic
+    regression).
+    """
+    mean = np.mean([found / max(found[0].sum(), 1) for found in bins], axis=0)  # (3, bins)
+    pooled: list[NDArray[np.float64]] = []
+    for column in mean.T[mean[0] > 0]:
+        while pooled and column[2] / column[0] < pooled[-1][2] / pooled[-1][0] + LEAST_RISE:
+            column = column + pooled.pop()
+        pooled.append(column)
+    points = [(0.0, 0.0)]
+    for share, scores, right in pooled:
+        often = max(float(right / share), points[-1][1] + LEAST_RISE)
+        points.append((min(round(float(scores / share), 4), 1.0), often))
+    if points[-1][0] < 1:
+        points.append((1.0, points[-1][1] + LEAST_RISE))
+    highest = max(1.0, points[-1][1])
+    return tuple((given, round(often / highest, 5)) for given, often in points)
+
+
+def reliability(scores: NDArray[np.float32], gains: NDArray[np.int64]) -> NDArray[np.float64]:
+    """In every bin of `BIN_EDGES`, the number of scores, their sum, and how many are of possible
+    links: (3, bins)."""
+    values = np.ones_like(scores), scores, (gains > 0).astype(float)
+    return np.stack([np.histogram(scores, BIN_EDGES, weights=value)[0] for value in values])
+
+
 def error_table(
     checkpoint: Checkpoint, dev: DevSet, ways: Sequence[tuple[int, float]],
     thresholds: Sequence[float], threads: int,
-) -> NDArray[np.float64]:  # fmt: skip
-    """AER on one set, for each of ``ways`` (layer, scale) and thresholds: (ways, thresholds)."""
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:  # fmt: skip
+    """AER on one set, for each of ``ways`` (layer, scale) and thresholds: (ways, thresholds); and
+    the `reliability` of each way."""
     network = checkpoint.network
     limit = network.config.max_positions
     kept: list[tuple[Example, GoldAlignment]] = []
@@ -135,13 +172,15 @@ def error_table(
         )
     )  # fmt: skip
     table = np.empty((len(ways), len(thresholds)))
+    bins = []
     for row in range(len(ways)):
         scores = np.concatenate([pair[row].scores for pair in found])
         gains = np.concatenate([pair[row].gains for pair in found])
+        bins.append(reliability(scores, gains))
         for column, threshold in enumerate(thresholds):
             linked = scores > threshold
             table[row, column] = 1 - gains[linked].sum() / max(1, linked.sum() + num_sure)
-    return table
+    return table, bins
 
 
 class Gains(NamedTuple):

@@ -1,0 +1,101 @@
+"""Every format's reader is the inverse of its writer."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xalign.alignment import ScoredAlignment, SentencePair
+from xalign.errors import InputError
+from xalign.io.formats import READERS, WRITERS, AlignedPair, Format
+
+WORDS = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters=" \t\r\n"), min_size=1, max_size=6),
+    max_size=5,
+).map(tuple)  # fmt: skip
+
+
+@st.composite
+def aligned_pairs(draw: st.DrawFn) -> AlignedPair:
+    """A pair of any words, and links with probabilities between them."""
+    pair = SentencePair(draw(WORDS), draw(WORDS))
+    cells = [(i, j) for i in range(len(pair.src)) for j in range(len(pair.tgt))]
+    links = (
+        draw(st.dictionaries(st.sampled_from(cells), st.floats(0, 1, width=32), max_size=8))
+        if cells
+        else {}
+    )
+    return AlignedPair(pair, ScoredAlignment(links), draw(st.floats(0, 1)))
+
+
+KEPT: dict[Format, tuple[bool, bool, bool]] = {  # words, probabilities, score
+    "pharaoh": (False, False, False),
+    "scored": (False, True, False),
+    "jsonl": (True, True, True),
+    "tsv": (True, False, False),
+    "naacl": (False, True, False),
+    "giza": (True, False, True),
+}
+
+
+def as_far_as(format: Format, aligned: AlignedPair) -> AlignedPair:
+    """What a format keeps of a pair."""
+    words, probabilities, score = KEPT[format]
+    links = aligned.links.probabilities
+    return AlignedPair(
+        aligned.pair if words else SentencePair((), ()),
+        ScoredAlignment(dict(links) if probabilities else dict.fromkeys(links, 1.0)),
+        aligned.score if score else 0.0,
+    )
+
+
+def through(format: Format, pairs: list[AlignedPair]) -> list[AlignedPair]:
+    """Pairs written, and read again."""
+    text = "".join(WRITERS[format](number, pair) for number, pair in enumerate(pairs, 1))
+    return list(READERS[format](text.encode().split(b"\n")[:-1], "it"))
+
+
+@pytest.mark.parametrize("format", WRITERS)
+@given(pairs=st.lists(aligned_pairs(), max_size=4))
+def test_what_is_read_is_what_was_written(format: Format, pairs: list[AlignedPair]) -> None:
+    expected = [as_far_as(format, pair) for pair in pairs]
+    if format == "naacl":  # has no line for a sentence without links
+        while expected and not expected[-1].links.probabilities:
+            expected.pop()
+    assert through(format, pairs) == expected
+
+
+PAIR = AlignedPair(
+    SentencePair(("das", "Haus"), ("a", "house")), ScoredAlignment({(1, 1): 0.75, (0, 0): 0.5}), 0.9
+)
+EXPECTED: dict[Format, str] = {
+    "pharaoh": "0-0 1-1\n",
+    "scored": "0-0:0.5 1-1:0.75\n",
+    "jsonl": '{"src": ["das", "Haus"], "tgt": ["a", "house"], "links": [[0, 0, 0.5], [1, 1, 0.75]], "score": 0.9}\n',
+    "tsv": "das Haus\ta house\t0-0 1-1\n",
+    "naacl": "3 1 1 S 0.5\n3 2 2 S 0.75\n",
+    "giza": "# Sentence pair (3) source length 2 target length 2 alignment score : 0.9\na house\nNULL ({ }) das ({ 1 }) Haus ({ 2 })\n",
+}
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_lines_are_those_of_the_tools_around_us(format: Format) -> None:
+    assert WRITERS[format](3, PAIR) == EXPECTED[format]
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "message"),
+    [
+        ("scored", "0-0", "it:1: expected a link with its probability such as 3-4:0.9, found '0-0'"),
+        ("jsonl", "{}", "it:1: expected an object with src, tgt, links and score"),
+        ("tsv", "a\tb", "it:1: expected source TAB target TAB links, found 2 columns"),
+        ("tsv", "a\tb\tc", "it:1: expected a link such as 3-4, found 'c'"),
+        ("naacl", "1 0 1", "it:1: expected 'sentence source target S probability'"),
+        ("giza", "a\nb\nc", "it:1: expected '# Sentence pair (1) ...'"),
+        ("giza", EXPECTED["giza"].split("NULL")[0] + "x", "it:3: expected 'NULL ({ }) word ({ 1 }) ...'"),
+    ],
+)  # fmt: skip
+def test_other_lines_are_errors_that_name_the_line(format: Format, text: str, message: str) -> None:
+    with pytest.raises(InputError, match="^" + re.escape(message)):
+        list(READERS[format](text.encode().split(b"\n"), "it"))

@@ -1,0 +1,47 @@
+"""The command `xalign install-compat`: names of other aligners for pipelines to call."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xalign.errors import InputError
+
+PROGRAMS = {"fast_align": "fast_align", "atools": "atools", "eflomal-align": "eflomal"}
+LAUNCHER = """\
+#!/bin/sh
+exec "{python}" -m xalign.compat.{module} "$@"
+"""
+MODULE = '''\
+"""xalign under the name of eflomal, for Python's path."""
+
+from xalign.compat.eflomal import Aligner, calculate_priors, write_priors
+
+__all__ = ["Aligner", "calculate_priors", "write_priors"]
+'''
+
+
+def install_compat(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder; made if it is not there.")
+    ],
+) -> None:
+    """Put fast_align, atools and eflomal-align into DIR, all done by xalign.
+
+    Put DIR first on PATH where a pipeline looks for them. DIR/python, on PYTHONPATH, gives
+    `import eflomal`. Programs of those names that are there already are left as they are.
+    """
+    files = {name: LAUNCHER.format(python=sys.executable, module=m) for name, m in PROGRAMS.items()}
+    files["python/eflomal.py"] = MODULE
+    for name in files:
+        path = folder / name
+        if path.exists() and "xalign.compat" not in path.read_text(errors="replace"):
+            raise InputError(str(path), 0, "is another program; choose another folder")
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if path.suffix != ".py":
+            path.chmod(0o755)
+        typer.echo(path)

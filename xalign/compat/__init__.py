@@ -1,0 +1,1 @@
+"""Programs and classes of other aligners, done by xalign: a pipeline changes a name and no more."""

@@ -1,0 +1,159 @@
+"""``eflomal``: the class that pipelines call, and the options of ``eflomal-align``.
+
+Nothing is learnt from the text: models, iterations, samplers and priors are accepted and change
+nothing. Priors that a pipeline wants to make and keep are empty.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, TextIO
+
+from xalign.alignment import SentencePair
+from xalign.compat.running import guarded, load_aligner, say
+from xalign.console import BadLines
+from xalign.errors import InputError
+from xalign.io.files import Source
+from xalign.io.pairs import read_pairs, read_two_files
+from xalign.io.pharaoh import pharaoh
+from xalign.probabilities import Floats
+
+EVEN = 0.75
+"""Mean of what words give at most at which a pair is as likely a translation as not."""
+LEAST = 1e-6
+
+
+class Aligner:
+    """Has the one method of eflomal's class that OpusFilter, Mozilla's and SIL's tools call."""
+
+    def __init__(self, **options: Any) -> None:
+        self._aligner: Any = None
+
+    def align(
+        self, src_input: Iterable[str], trg_input: Iterable[str],
+        links_filename_fwd: str | None = None, links_filename_rev: str | None = None,
+        scores_filename_fwd: str | None = None, scores_filename_rev: str | None = None,
+        priors_input: object = None, quiet: bool = True, use_gdb: bool = False,
+    ) -> None:  # fmt: skip
+        """Align sentences, words separated by spaces, and write a line for each to all files named.
+
+        ``fwd`` links are one a target word, ``rev`` one a source word, both source-target. Scores
+        are costs, as eflomal's: the lower the likelier, of all target words (``fwd``) or source
+        words (``rev``) the mean of what they give at most as log odds against `EVEN`: below 0 a
+        pair is rather a translation than not. Of an empty side, ``inf``.
+
+        Errors: `ValueError` when there are more sentences on one side than on the other.
+        """
+        self.align_pairs(
+            paired(src_input, trg_input), links_filename_fwd, links_filename_rev,
+            scores_filename_fwd, scores_filename_rev,
+        )  # fmt: skip
+
+    def align_pairs(self, pairs: Iterable[SentencePair], *paths: str | None) -> None:
+        """Align pairs; ``paths`` are those of `align`, in that order.
+
+        Files are written in place, as by eflomal: callers hold temporary ones open.
+        """
+        if self._aligner is None:
+            self._aligner = load_aligner()
+        with ExitStack() as stack:
+            files = [stack.enter_context(Path(path).open("wb")) if path else None for path in paths]
+            for found in self._aligner.probabilities(pairs):
+                lines = (
+                    pharaoh(found.alignment("forward")), pharaoh(found.alignment("reverse")),
+                    f"{cost(found.best_backward):g}\n".encode(),
+                    f"{cost(found.best_forward):g}\n".encode(),
+                )  # fmt: skip
+                for file, line in zip(files, lines, strict=True):
+                    if file:
+                        file.write(line)
+
+
+def paired(src: Iterable[str], tgt: Iterable[str]) -> Iterator[SentencePair]:
+    """Pairs of two streams of sentences."""
+    for one, other in zip_longest(src, tgt):
+        if one is None or other is None:
+            raise ValueError("Mismatched file sizes")
+        yield SentencePair.from_text(one.rstrip("\r\n"), other.rstrip("\r\n"))
+
+
+def cost(best: Floats) -> float:
+    """Log odds against the mean of ``best``, over those of `EVEN`; of no words, infinite."""
+    if not len(best):
+        return math.inf
+    mean = min(max(float(best.mean(dtype=float)), LEAST), 1 - LEAST)
+    return log_odds(EVEN) - log_odds(mean)
+
+
+def log_odds(share: float) -> float:
+    """Logarithm of the odds of a probability."""
+    return math.log(share / (1 - share))
+
+
+def calculate_priors(*sentences_and_links: Iterable[str]) -> tuple[dict[Any, float], ...]:
+    """What eflomal would learn from links, for `write_priors`: five times nothing."""
+    return {}, {}, {}, {}, {}
+
+
+def write_priors(file: TextIO, *priors: dict[Any, float]) -> None:
+    """Write an empty file of priors."""
+
+
+def options() -> argparse.ArgumentParser:
+    """eflomal-align's options."""
+    parser = argparse.ArgumentParser("eflomal-align", description=__doc__)
+    for short, long, what in (
+        ("-i", "--input", "pairs, as source ||| target"), ("-s", "--source", "source sentences"),
+        ("-t", "--target", "target sentences"), ("-f", "--forward-links", "links to write"),
+        ("-r", "--reverse-links", "links to write"), ("-F", "--forward-scores", "costs to write"),
+        ("-R", "--reverse-scores", "costs to write"), ("-p", "--priors", "no meaning here"),
+        ("-m", "--model", "no meaning here"), ("-M", "--score-model", "no meaning here"),
+        ("-l", "--length", "no meaning here"), ("-1", "--ibm1-iters", "no meaning here"),
+        ("-2", "--hmm-iters", "no meaning here"), ("-3", "--fert-iters", "no meaning here"),
+    ):  # fmt: skip
+        parser.add_argument(short, long, metavar="X", help=what)
+    affixes = [f"{side}-{end}" for side in ("source", "target") for end in ("prefix", "suffix")]
+    for long in ("null-prior", "n-samplers", *affixes):
+        parser.add_argument(f"--{long}", metavar="X", help="no meaning here")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what is done")
+    parser.add_argument("--debug", action="store_true", help="no meaning here")
+    parser.add_argument("--overwrite", action="store_true", help="replace files of links")
+    return parser
+
+
+def run(arguments: list[str]) -> None:
+    """Align as eflomal-align does."""
+    chosen = options().parse_args(arguments)
+    if not (chosen.input or (chosen.source and chosen.target)):
+        say("need to specify either -s and -t, or -i")
+        sys.exit(1)
+    links = chosen.forward_links, chosen.reverse_links
+    for path in links:
+        if path and not chosen.overwrite and Path(path).exists():
+            raise InputError(path, 0, "output file exists, will not overwrite!")
+    bad = BadLines()
+    if chosen.input:
+        source = Source(chosen.input)
+        pairs = read_pairs(source, source.name, bad)
+    else:
+        src, tgt = Source(chosen.source), Source(chosen.target)
+        pairs = read_two_files(src, tgt, src.name, tgt.name, bad)
+    aligner = Aligner()
+    aligner.align_pairs(pairs, *links, chosen.forward_scores, chosen.reverse_scores)
+    counts = aligner._aligner.counts
+    if chosen.verbose or bad.count:
+        empty = counts.empty - bad.count
+        say(f"eflomal-align: {counts.pairs} pairs, {empty} empty, {bad.count} bad")
+
+
+def main() -> None:
+    """The program."""
+    guarded(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Matrices of probabilities, one a pair: in one npz file, or as lines of JSON."""
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xalign.errors import InputError
+from xalign.io.files import Source, output
+
+Matrix = NDArray[np.float32]
+
+
+@contextlib.contextmanager
+def matrices(path: str) -> Iterator[Callable[[int, Matrix], None]]:
+    """What writes the matrix (source words, target words) of a pair, whose number is given.
+
+    At ``path`` that ends in ``.npz`` the array is called by the number; else a line is
+    ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``, compressed by suffix. The file appears when it
+    is whole.
+    """
+    with output(path) as out:
+        if not path.endswith(".npz"):
+
+            def write_line(number: int, matrix: Matrix) -> None:
+                rows = [list(map(float, row.astype(str))) for row in matrix]
+                out.write(json.dumps({"pair": number, "matrix": rows}).encode() + b"\n")
+
+            yield write_line
+            return
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+
+            def write_array(number: int, matrix: Matrix) -> None:
+                with archive.open(f"{number}.npy", "w") as file:
+                    np.lib.format.write_array(file, matrix, allow_pickle=False)
+
+            yield write_array
+
+
+def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:
+    """Numbers and matrices of a file that `matrices` wrote.
+
+    Errors: `InputError` when it is no such file.
+    """
+    try:
+        if path.endswith(".npz"):
+            with np.load(path, allow_pickle=False) as arrays:
+                for name in arrays.files:
+                    yield int(name), arrays[name]
+            return
+        for line in Source(path):
+            found = json.loads(line)
+            rows = found["matrix"]
+            shape = len(rows), len(rows[0]) if rows else 0
+            yield found["pair"], np.array(rows, dtype=np.float32).reshape(shape)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(path, 0, f"expected matrices: {error}") from error

@@ -1,0 +1,270 @@
+"""Labels carried over by links: BIO tags of spans, and tags that stand in the text.
+
+Whatever cannot be carried over as it was is resolved by one rule each, and counted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xalign.alignment import ScoredAlignment, split_words
+
+OUTSIDE = "O"
+INLINE_TAG = re.compile(r"</?[^\s<>/][^<>]*>")
+TAG_NAME = re.compile(r"</?([^\s<>/]+)")
+
+
+@dataclass(slots=True)
+class Resolved:
+    """How often what was resolved.
+
+    ``contested``: target words linked to two spans or tags, given to the more probable. ``split``:
+    spans whose target words do not stand together, of which the longest part was kept; tags that
+    were opened more than once. ``lost``: those without a linked target word.
+    """
+
+    contested: int = 0
+    split: int = 0
+    lost: int = 0
+    carried: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.carried} carried over, {self.contested} words contested, "
+            f"{self.split} split, {self.lost} lost"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSpan:
+    """Words from ``start`` up to ``stop`` (exclusive) with one label."""
+
+    label: str
+    start: int
+    stop: int
+
+
+def read_bio(tags: Sequence[str]) -> list[LabelledSpan]:
+    """Spans of BIO tags; an ``I-`` that continues nothing begins a span.
+
+    Errors: `ValueError` at a tag that is none.
+
+    >>> read_bio(["B-PER", "I-PER", "O"])
+    [LabelledSpan(label='PER', start=0, stop=2)]
+    """
+    spans: list[LabelledSpan] = []
+    for place, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            continue
+        kind, dash, label = tag.partition("-")
+        if kind not in ("B", "I") or not dash or not label:
+            raise ValueError(f"expected O, B-label or I-label, found {tag!r}")
+        last = spans[-1] if spans else None
+        if kind == "I" and last and last.stop == place and last.label == label:
+            spans[-1] = LabelledSpan(label, last.start, place + 1)
+        else:
+            spans.append(LabelledSpan(label, place, place + 1))
+    return spans
+
+
+def write_bio(spans: Sequence[LabelledSpan], length: int) -> list[str]:
+    """BIO tags of ``length`` words; the inverse of `read_bio`."""
+    tags = [OUTSIDE] * length
+    for span in spans:
+        tags[span.start : span.stop] = [f"I-{span.label}"] * (span.stop - span.start)
+        tags[span.start] = f"B-{span.label}"
+    return tags
+
+
+def project_spans(
+    spans: Sequence[LabelledSpan], links: ScoredAlignment, length: int, resolved: Resolved
+) -> list[LabelledSpan]:
+    """Spans of the source as spans of a target of ``length`` words.
+
+    A target word belongs to the span that it is linked to most probably, summed over words, of
+    equals to the first. Words between that have no link join them. Of parts that others stand
+    between, the longest is kept, of equals the first.
+
+    >>> links = ScoredAlignment({(0, 1): 0.9, (1, 3): 0.9})
+    >>> project_spans([LabelledSpan("PER", 0, 2)], links, 4, Resolved())
+    [LabelledSpan(label='PER', start=1, stop=4)]
+    """
+    owner = {i: k for k, span in enumerate(spans) for i in range(span.start, span.stop)}
+    claims: list[Counter[int]] = [Counter() for _ in range(length)]
+    is_linked = [False] * length
+    for (i, j), p in links.probabilities.items():
+        is_linked[j] = True
+        if i in owner:
+            claims[j][owner[i]] += p  # type: ignore[assignment]
+    owners = [min(claim, key=lambda k: (-claim[k], k)) if claim else None for claim in claims]
+    resolved.contested += sum(len(claim) > 1 for claim in claims)
+    found = []
+    for k, span in enumerate(spans):
+        places = [j for j, at in enumerate(owners) if at == k]
+        runs: list[list[int]] = []
+        for j in places:
+            if runs and not any(is_linked[runs[-1][-1] + 1 : j]):
+                runs[-1].append(j)
+            else:
+                runs.append([j])
+        if not runs:
+            resolved.lost += 1
+            continue
+        resolved.carried += 1
+        resolved.split += len(runs) > 1
+        best = max(runs, key=lambda run: run[-1] - run[0])
+        found.append(LabelledSpan(span.label, best[0], best[-1] + 1))
+    return sorted(found, key=lambda span: span.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Text with inline tags: its words, the tags open at each (outermost first, as numbers of
+    ``opening``, of those ``paired``), and single tags with the number of words before them."""
+
+    words: tuple[str, ...]
+    open_at: tuple[tuple[int, ...], ...]
+    opening: tuple[str, ...]
+    paired: frozenset[int]
+    singles: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class TagReader:
+    """Reads text with inline tags; one without its partner is a single tag."""
+
+    words: list[str] = field(default_factory=list)
+    open_at: list[tuple[int, ...]] = field(default_factory=list)
+    opening: list[str] = field(default_factory=list)
+    singles: list[tuple[str, int]] = field(default_factory=list)
+    stack: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+    def read(self, text: str) -> Tagged:
+        """The text's words and tags."""
+        end = 0
+        joins = False  # a tag inside a word does not cut it
+        for match in [*INLINE_TAG.finditer(text), None]:
+            part = text[end : match.start()] if match else text[end:]
+            joins = self.take_words(part, joins)
+            if match:
+                self.take_tag(match[0])
+                end = match.end()
+        unclosed = [(self.opening[number], self.starts[number]) for number in self.stack]
+        singles = sorted(self.singles + unclosed, key=lambda single: single[1])
+        paired = frozenset(range(len(self.opening))).difference(self.stack)
+        open_at = tuple(tuple(k for k in tags if k in paired) for tags in self.open_at)
+        opening = tuple(self.opening)
+        return Tagged(tuple(self.words), open_at, opening, paired, tuple(singles))
+
+    def take_words(self, part: str, joins: bool) -> bool:
+        """Take the words of text between tags; tells whether its last word may go on."""
+        if not part:
+            return joins
+        words = split_words(part)
+        if joins and part[0] not in " \t" and words:
+            self.words[-1] += words[0]
+            self.open_at[-1] = tuple(dict.fromkeys((*self.open_at[-1], *self.stack)))
+            words = words[1:]
+        self.words += words
+        self.open_at += [tuple(self.stack)] * len(words)
+        return part[-1] not in " \t" and bool(self.words)
+
+    def take_tag(self, tag: str) -> None:
+        """Open or close a tag."""
+        name = TAG_NAME.match(tag)
+        assert name
+        if tag.endswith("/>"):
+            self.singles.append((tag, len(self.words)))
+        elif not tag.startswith("</"):
+            self.stack.append(len(self.opening))
+            self.opening.append(tag)
+            self.starts.append(len(self.words))
+        else:
+            names = [TAG_NAME.match(self.opening[number]) for number in self.stack]
+            same = [k for k, other in enumerate(names) if other and other[1] == name[1]]
+            if same:
+                del self.stack[same[-1]]
+            else:
+                self.singles.append((tag, len(self.words)))
+
+
+def read_tagged(text: str) -> Tagged:
+    """Text with inline tags such as ``<b>das Haus</b>``.
+
+    >>> read_tagged("<b>das Haus</b> ist").open_at
+    ((0,), (0,), ())
+    """
+    return TagReader().read(text)
+
+
+def project_tags(
+    source: Tagged, tgt: Sequence[str], links: ScoredAlignment, resolved: Resolved
+) -> str:
+    """The words ``tgt`` with the tags of their translation.
+
+    A target word has the tags of the source word that it is linked to most probably; a word without
+    a link, those that both its neighbours have. Tags never cross. A single tag stands before the
+    first target word linked to a word behind it, or else at the end.
+
+    >>> links = ScoredAlignment({(0, 0): 0.9, (1, 1): 0.9})
+    >>> project_tags(read_tagged("<b>das</b> Haus"), ("the", "house"), links, Resolved())
+    '<b>the</b> house'
+    """
+    best: dict[int, tuple[float, int]] = {}
+    for (i, j), p in sorted(links.probabilities.items()):
+        if j in best and source.open_at[i] != source.open_at[best[j][1]]:
+            resolved.contested += 1
+        if j not in best or p > best[j][0]:
+            best[j] = p, i
+    linked = [source.open_at[best[j][1]] if j in best else None for j in range(len(tgt))]
+    tags = [
+        found if found is not None else common(linked[:j], linked[j + 1 :])
+        for j, found in enumerate(linked)
+    ]
+    before: list[list[str]] = [[] for _ in range(len(tgt) + 1)]
+    for single, place in source.singles:
+        behind = [j for j in range(len(tgt)) if j in best and best[j][1] >= place]
+        before[min(behind, default=len(tgt))].append(single)
+    times = Counter[int]()
+    parts: list[str] = []
+    opened: tuple[int, ...] = ()
+    for word, wanted, singles in zip([*tgt, ""], [*tags, ()], before, strict=True):
+        kept = len(shared(opened, wanted))
+        closing = "".join(f"</{name_of(source.opening[k])}>" for k in reversed(opened[kept:]))
+        opening = "".join(source.opening[k] for k in wanted[kept:])
+        times.update(wanted[kept:])
+        if closing and parts:
+            parts[-1] += closing
+        if word or singles:
+            parts.append("".join(singles) + opening + word)
+        opened = wanted
+    resolved.carried += len(times) + len(source.singles)
+    resolved.split += sum(count > 1 for count in times.values())
+    resolved.lost += len(source.paired.difference(times))
+    return " ".join(parts)
+
+
+def common(
+    before: Sequence[tuple[int, ...] | None], behind: Sequence[tuple[int, ...] | None]
+) -> tuple[int, ...]:
+    """Tags that the nearest words with tags on both sides have."""
+    left = next((tags for tags in reversed(before) if tags is not None), ())
+    right = next((tags for tags in behind if tags is not None), ())
+    return shared(left, right)
+
+
+def shared(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """What both begin with."""
+    for k, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return one[:k]
+    return one[: min(len(one), len(other))]
+
+
+def name_of(tag: str) -> str:
+    """``b`` of ``<b class="x">``."""
+    found = TAG_NAME.match(tag)
+    assert found
+    return found[1]

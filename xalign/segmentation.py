@@ -1,0 +1,207 @@
+"""Sentences cut otherwise than the model should see them, and the way back for links.
+
+Subwords of the user's own (BPE, sentencepiece) are joined into words before they are aligned, and
+a link of a word becomes one of each of its subwords. Raw text is cut into tokens, and the links of
+all tokens of a white-space word become links of that word.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_words
+from xalign.errors import XalignError
+
+Pieces = Literal["bpe", "sentencepiece"]
+Level = Literal["pieces", "words"]
+TokenizerName = Literal["moses", "icu"]
+Cut = Callable[[str], list[str]]
+
+CONTINUED, STARTS = "@@", "▁"
+"""The end of a BPE subword that goes on, and the start of a sentencepiece that begins a word."""
+WORD = re.compile(r"[^ \t]+")
+SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that part no words: Thai, Lao, Burmese, Khmer, kana, Han."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One sentence: ``words`` for the model, and ``places`` of each in the user's text.
+
+    ``spans`` are the characters of each in that text, first and last (exclusive), where it was
+    raw.
+    """
+
+    words: tuple[str, ...]
+    places: tuple[tuple[int, ...], ...]
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """Both sides of a pair, and ``shown``, the pair that links are given for."""
+
+    src: Side
+    tgt: Side
+    shown: SentencePair
+
+    @property
+    def pair(self) -> SentencePair:
+        """The pair that the model sees."""
+        return SentencePair(self.src.words, self.tgt.words)
+
+    def place(self, links: ScoredAlignment) -> ScoredAlignment:
+        """Links of the model's words as links of the user's; of several, the most probable."""
+        found: dict[Link, float] = {}
+        for (i, j), p in links.probabilities.items():
+            for a in self.src.places[i]:
+                for b in self.tgt.places[j]:
+                    found[a, b] = max(p, found.get((a, b), 0.0))
+        return ScoredAlignment(found)
+
+    def spans(self, links: ScoredAlignment) -> tuple[Span, ...]:
+        """Links of the model's words as characters of raw text; without raw text, none."""
+        if not (self.src.spans and self.tgt.spans):
+            return ()
+        found = sorted(links.probabilities.items())
+        return tuple((*self.src.spans[i], *self.tgt.spans[j], p) for (i, j), p in found)
+
+
+def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:
+    """Words of subwords; in scripts that part no words, each subword is one.
+
+    A side without any mark of sentencepiece is taken as words.
+
+    >>> join_pieces(["re@@", "port", "it"], "bpe").words
+    ('report', 'it')
+    >>> join_pieces(["▁re", "port", "▁it"], "sentencepiece").places
+    ((0, 1), (2,))
+    >>> join_pieces(["▁私", "は", "東京"], "sentencepiece").words
+    ('私', 'は', '東京')
+    """
+    words: list[str] = []
+    places: list[list[int]] = []
+    goes_on = False
+    is_marked = kind == "bpe" or any(piece.startswith(STARTS) for piece in pieces)
+    for place, piece in enumerate(pieces):
+        if kind == "bpe":
+            text, starts = piece.removesuffix(CONTINUED), not goes_on
+            goes_on = piece.endswith(CONTINUED)
+        else:
+            text = piece.removeprefix(STARTS)
+            starts = piece.startswith(STARTS) or not is_marked
+        if starts or not words or is_spaceless(words[-1][-1:], text[:1]):
+            words.append("")
+            places.append([])
+        words[-1] += text
+        places[-1].append(place)
+    return Side(tuple(word or STARTS for word in words), tuple(map(tuple, places)))
+
+
+def is_spaceless(*letters: str) -> bool:
+    """Whether all letters are of scripts that part no words."""
+    return all(SPACELESS.match(letter) for letter in letters)
+
+
+def cut_raw(text: str, cut: Cut) -> Side:
+    """Tokens of raw text, each at its place among the words that white space separates.
+
+    Where a token is not found in the text, as ``cut`` changed it, the rest is cut at white space
+    alone. A token over several words belongs to all of them.
+
+    >>> side = cut_raw("Ja, Haus!", lambda text: ["Ja", ",", "Haus", "!"])
+    >>> side.places, side.spans
+    (((0,), (0,), (1,), (1,)), ((0, 2), (2, 3), (4, 8), (8, 9)))
+    """
+    words = [match.span() for match in WORD.finditer(text)]
+    spans: list[tuple[int, int]] = []
+    end = 0
+    for token in cut(text):
+        start = text.find(token, end)
+        if start < 0 or text[end:start].strip(" \t"):
+            spans += [match.span() for match in WORD.finditer(text, end)]
+            break
+        end = start + len(token)
+        spans.append((start, end))
+    else:
+        spans += [match.span() for match in WORD.finditer(text, end)]
+    places = []
+    at = 0
+    for start, end in spans:
+        while words[at][1] <= start:
+            at += 1
+        inside = [at]
+        while inside[-1] + 1 < len(words) and words[inside[-1] + 1][0] < end:
+            inside.append(inside[-1] + 1)
+        places.append(tuple(inside))
+    return Side(tuple(text[a:b] for a, b in spans), tuple(places), tuple(spans))
+
+
+def as_it_is(words: tuple[str, ...]) -> Side:
+    """Words at places of their own."""
+    return Side(words, tuple((k,) for k in range(len(words))))
+
+
+def segmenter(
+    pieces: Pieces | None, level: Level, cuts: tuple[Cut, Cut] | None
+) -> Callable[[str, str], Segmented]:
+    """What makes a pair of two texts: of subwords, of raw text, or of words as they are."""
+
+    def segment(*texts: str) -> Segmented:
+        if cuts:
+            stripped = [text.strip(" \t") for text in texts]
+            raw = [cut_raw(text, cut) for text, cut in zip(stripped, cuts, strict=True)]
+            return Segmented(raw[0], raw[1], SentencePair.from_text(*stripped))
+        words = [split_words(text) for text in texts]
+        if pieces is not None:
+            sides = [join_pieces(side, pieces) for side in words]
+            if level == "pieces":
+                return Segmented(sides[0], sides[1], SentencePair(*words))
+            words = [side.words for side in sides]
+        return Segmented(as_it_is(words[0]), as_it_is(words[1]), SentencePair(*words))
+
+    return segment
+
+
+def tokenizer(name: TokenizerName, language: str) -> Cut:
+    """What cuts raw text into tokens: Moses' rules (sacremoses), or ICU's words.
+
+    Errors: `XalignError` when the package is not installed.
+    """
+    try:
+        return moses(language) if name == "moses" else icu_words(language)
+    except ImportError as error:
+        raise XalignError(
+            f"--tokenize {name} needs {error.name}: pip install 'xalign[tokenize]'"
+        ) from error
+
+
+def moses(language: str) -> Cut:
+    """Tokens as Moses' tokenizer.perl gives them, without escapes."""
+    from sacremoses import MosesTokenizer
+
+    cut = MosesTokenizer(language).tokenize
+    return lambda text: list(cut(text, escape=False))
+
+
+def icu_words(language: str) -> Cut:
+    """Words and signs as ICU finds them; by dictionaries where no white space parts words."""
+    import icu
+
+    breaks = icu.BreakIterator.createWordInstance(icu.Locale(language))
+
+    def cut(text: str) -> list[str]:
+        units = text.encode("utf-16-le")
+        breaks.setText(text)
+        tokens: list[str] = []
+        start = 0
+        for end in breaks:  # in units of UTF-16
+            token = units[2 * start : 2 * end].decode("utf-16-le")
+            start = end
+            tokens += split_words(token)
+        return tokens
+
+    return cut
