@@ -140,7 +140,7 @@ def test_options_reach_the_aligner(tiny: dict[str, Any]) -> None:
     )
     assert tiny == {
         "model": "model", "layer": 3, "threshold": 0.2, "device": "cpu", "precision": "fp32",
-        "threads": 2, "batch_pieces": 64,
+        "threads": 2, "batch_pieces": 64, "compiled": False,
     }  # fmt: skip
 
 
