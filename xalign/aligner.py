@@ -215,7 +215,7 @@ class Aligner:
         scores, batch = self._similarities(pairs)
         rows = linked_words(scores, batch.words, self.rule).nonzero().cpu().numpy()
         ends = np.searchsorted(rows[:, 0], np.arange(len(pairs) + 1))
-        links = list(map(tuple, rows[:, 1:].tolist()))
+        links = list(zip(*rows[:, 1:].T.tolist(), strict=True))
         return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
 
     @torch.inference_mode()

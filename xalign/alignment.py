@@ -22,7 +22,7 @@ def split_words(text: str) -> tuple[str, ...]:
     >>> split_words("12\\u00a0000 Leute")  # a no-break space is part of its word
     ('12\\xa0000', 'Leute')
     """
-    return tuple(word for word in text.replace("\t", " ").split(" ") if word)
+    return tuple(filter(None, text.replace("\t", " ").split(" ")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def align(
     Every line is `source ||| target` or `source TAB target`, words separated by spaces. A line that
     cannot be read gives an empty line, and is counted.
     """
-    from xalign.devices import use_one_heap
+    from xalign.devices import prepare_memory
     from xalign.io.pharaoh import pharaoh
     from xalign.outputs import Outputs, Wanted, align_segmented
     from xalign.segmentation import segmenter
@@ -138,7 +138,7 @@ def align(
         return
     if [output_path, scores, matrix].count("-") > 1:
         raise typer.BadParameter("only one output can be standard output")
-    use_one_heap()
+    prepare_memory()
     bad = BadLines(strict)
     make = SentencePair.from_text if is_plain else segmenter(pieces, level or "pieces", cuts)
     measured, pairs = open_pairs(input, source, target, bad, shard, make)

@@ -161,9 +161,9 @@ def made_links(
     pairs: Iterable[SentencePair], model: str, threshold: float | None
 ) -> Iterator[ScoredAlignment]:
     """Links that a model finds."""
-    from xalign.devices import use_one_heap
+    from xalign.devices import prepare_memory
 
-    use_one_heap()
+    prepare_memory()
     aligner = xalign.Aligner.from_pretrained(model, threshold=threshold)
     return (found.scored() for found in aligner.probabilities(pairs))
 

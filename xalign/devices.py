@@ -1,6 +1,7 @@
 """Which device, numbers, threads and heaps to compute with."""
 
 import ctypes
+import gc
 import os
 import re
 import sys
@@ -11,6 +12,8 @@ from xalign.errors import DeviceError
 
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
+SELDOM = 100_000
+"""Objects between two looks for garbage, instead of 700."""
 
 DTYPES = {
     "fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
@@ -26,12 +29,14 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
-def use_one_heap() -> None:
-    """Let all threads share one heap, to be called before they start.
+def prepare_memory() -> None:
+    """Settings for a process that streams, to be called before its threads start.
 
-    glibc gives every thread a heap of its own, and these grow for ever as batches of many sizes
-    come and go; elsewhere this does nothing.
+    All threads share one heap: glibc gives every thread one of its own, and these grow for ever as
+    batches of many sizes come and go. And Python seldom looks for cycles of garbage: a stream makes
+    none, and looking through all pairs on their way takes longer than reading them.
     """
+    gc.set_threshold(SELDOM)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_ARENA_MAX, 1)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xalign.aligner import Aligner, Counts
+from xalign.devices import prepare_memory
 from xalign.errors import EngineError, InputError
 from xalign.io.files import BOM, output
 from xalign.io.pairs import read_pairs
@@ -83,6 +84,7 @@ class Worker:
 
     def __init__(self, corpus: str, parts: str, options: dict[str, Any]) -> None:
         self.corpus, self.parts = Path(corpus), Path(parts)
+        prepare_memory()
         self.aligner = Aligner.from_pretrained(**options)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -21,18 +21,16 @@ def test_a_very_long_word_keeps_its_first_pieces() -> None:
     assert tiny_tokenizer().word_pieces(["a" * 1_000_000]) == [[12] * module.MAX_WORD_PIECES]
 
 
-def test_a_repeated_word_is_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_word_is_cut_once() -> None:
     asked: list[str] = []
-    tokenizer = tiny_tokenizer()
-    cut = tokenizer._cut
 
-    def cut_and_note(words: list[str]) -> list[list[int]]:
-        asked.extend(words)
-        return cut(words)
+    def cut(word: str) -> list[int]:
+        asked.append(word)
+        return [len(word)]
 
-    monkeypatch.setattr(tokenizer, "_cut", cut_and_note)
-    first = tokenizer.word_pieces(["das", "Haus", "das"])
-    assert first == tokenizer.word_pieces(["das", "Haus", "das"])
+    known = module.WordPieces(cut, unk=3)
+    for _ in range(2):
+        assert [known[word] for word in ("das", "Haus", "das")] == [[3], [4], [3]]
     assert asked == ["das", "Haus"]
 
 
@@ -41,9 +39,9 @@ def test_the_cache_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> No
     tokenizer = tiny_tokenizer()
     long = "a" * 1_000_000
     tokenizer.word_pieces([long])
-    assert max(map(len, tokenizer._cache)) == module.MAX_WORD_CHARACTERS
+    assert list(map(len, tokenizer._known)) == [module.MAX_WORD_CHARACTERS]
     for number in range(100):
         assert tokenizer.word_pieces([f"{number}"]) == [
             [5 + ord(digit) % 90 for digit in str(number)]
         ]
-    assert len(tokenizer._cache) <= 11
+    assert len(tokenizer._known) <= 10

@@ -18,9 +18,9 @@ SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XA
 def load_aligner() -> "Aligner":
     """The aligner that the environment names, else the default."""
     from xalign.aligner import Aligner
-    from xalign.devices import use_one_heap
+    from xalign.devices import prepare_memory
 
-    use_one_heap()
+    prepare_memory()
     named = {key: os.environ[name] for key, name in SETTINGS.items() if name in os.environ}
     return Aligner.from_pretrained(**named)  # type: ignore[arg-type]
 

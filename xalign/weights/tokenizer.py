@@ -25,24 +25,43 @@ WORD_START, MASK = "▁", "<mask>"
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model format
 
 
+class WordPieces(dict[str, list[int]]):
+    """The pieces of every word that is asked for, cut by ``cut`` at the first time; else ``unk``.
+
+    Long words are not remembered, so that memory does not grow with them.
+    """
+
+    def __init__(self, cut: Callable[[str], list[int]], unk: int) -> None:
+        super().__init__()
+        self.cut, self.unk = cut, unk
+
+    def __missing__(self, word: str) -> list[int]:
+        if len(word) > MAX_WORD_CHARACTERS:
+            return self[word[:MAX_WORD_CHARACTERS]]
+        if len(self) >= CACHE_WORDS:
+            self.clear()
+        usable = word.encode(errors="replace").decode()
+        pieces = self[word] = self.cut(usable)[:MAX_WORD_PIECES] or [self.unk]
+        return pieces
+
+
 class Tokenizer:
     """Cuts words into pieces, and puts ``bos`` before and ``eos`` after a sentence.
 
-    ``cut`` gives the pieces of each word alone. A word without any piece (of zero-width characters,
+    ``cut`` gives the pieces of a word. A word without any piece (of zero-width characters,
     say) becomes ``unk``, so that none is lost. The piece ``start`` says no more than that a word
     begins: before other pieces it belongs to no word, as it is no evidence for a link. A model
     folder keeps the tokenizer as the ``content`` of a ``file``. Training hides pieces by ``mask``.
     """
 
     def __init__(
-        self, cut: Callable[[list[str]], list[list[int]]], *, bos: int, eos: int, unk: int,
+        self, cut: Callable[[str], list[int]], *, bos: int, eos: int, unk: int,
         start: int | None, mask: int | None, num_pieces: int, file: str, content: bytes,
     ) -> None:  # fmt: skip
         self.num_pieces = num_pieces
         self.bos, self.eos, self.unk, self.start, self.mask = bos, eos, unk, start, mask
         self.file, self.content = file, content
-        self._cut = cut
-        self._cache: dict[str, list[int]] = {}
+        self._known = WordPieces(cut, unk)
 
     def encode(self, words: Sequence[str]) -> PieceSentence:
         """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each (-1: none)."""
@@ -50,27 +69,15 @@ class Tokenizer:
         for number, word in enumerate(self.word_pieces(words)):
             ids += word
             owners += [number] * len(word)
-            if len(word) > 1 and word[0] == self.start:
+            if word[0] == self.start and len(word) > 1:
                 owners[-len(word)] = -1
-        return PieceSentence([*ids, self.eos], [*owners, -1])
+        ids.append(self.eos)
+        owners.append(-1)
+        return PieceSentence(ids, owners)
 
     def word_pieces(self, words: Sequence[str]) -> list[list[int]]:
         """Pieces of each of ``words``: at least one, at most `MAX_WORD_PIECES`."""
-        if len(self._cache) > CACHE_WORDS:
-            self._cache = {}
-        cache = self._cache  # which another thread may replace, but never empties
-        words = [
-            word if len(word) <= MAX_WORD_CHARACTERS else word[:MAX_WORD_CHARACTERS]
-            for word in words
-        ]
-        new = [word for word in dict.fromkeys(words) if word not in cache]
-        if new:
-            cuts = self._cut([word.encode(errors="replace").decode() for word in new])
-            cache.update(zip(new, map(self._usable, cuts), strict=True))
-        return [cache[word] for word in words]
-
-    def _usable(self, pieces: list[int]) -> list[int]:
-        return pieces[:MAX_WORD_PIECES] or [self.unk]
+        return list(map(self._known.__getitem__, words))
 
 
 def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
@@ -84,6 +91,7 @@ def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
         raise ModelError(f"the tokenizer is no sentencepiece model: {error}") from error
     mask: int | None = processor.piece_to_id(MASK)
     mask = None if mask == processor.unk_id() else mask
+    # Word by word: a list goes through a pool of threads, which takes longer to start.
     return Tokenizer(
         processor.encode, bos=processor.bos_id(), eos=processor.eos_id(),
         unk=processor.unk_id(), start=processor.piece_to_id(WORD_START), mask=mask,
@@ -101,8 +109,8 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
     unk = first_known(tokenizer, "[UNK]", "<unk>")
     unk = around[0] if unk is None else unk
 
-    def cut(words: list[str]) -> list[list[int]]:
-        return [found.ids for found in tokenizer.encode_batch(words, add_special_tokens=False)]
+    def cut(word: str) -> list[int]:
+        return tokenizer.encode(word, add_special_tokens=False).ids
 
     return Tokenizer(
         cut, bos=around[0], eos=around[-1], unk=unk, start=tokenizer.token_to_id(WORD_START),
