@@ -184,7 +184,7 @@ def write_corpus(
             files = [stack.enter_context((part / name).open("wb")) for name in FILES]
             ids_file, words_file, offsets_file, links_file, link_offsets_file = files
             for file in (offsets_file, link_offsets_file):
-                file.write(np.uint64(0))
+                file.write(np.uint64(0).tobytes())
             for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
                 if preparation.hold_out and number % preparation.hold_out == 0:
                     continue
@@ -195,13 +195,15 @@ def write_corpus(
                     continue
                 for side in sides:
                     words = np.array(side.words[1:-1])
-                    ids_file.write(np.array(side.ids[1:-1], dtype=np.uint32))
-                    words_file.write(np.where(words < 0, NO_WORD, words).astype(np.uint16))
-                    offsets_file.write(np.uint64(end := end + len(words)))
+                    ids_file.write(np.array(side.ids[1:-1], dtype=np.uint32).tobytes())
+                    words = np.where(words < 0, NO_WORD, words)
+                    words_file.write(words.astype(np.uint16).tobytes())
+                    offsets_file.write(np.uint64(end := end + len(words)).tobytes())
                     seen.update(side.ids[1:-1])
                 rows = link_rows(gold)
-                links_file.write(rows)
-                link_offsets_file.write(np.uint64(end_of_links := end_of_links + len(rows)))
+                links_file.write(rows.tobytes())
+                end_of_links += len(rows)
+                link_offsets_file.write(np.uint64(end_of_links).tobytes())
         np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
         (part / "meta.json").write_text(json.dumps({"path": path, "skipped": skipped}))
         try:
