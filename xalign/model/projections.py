@@ -77,7 +77,7 @@ class Int8Linear(nn.Module):
             rows, 1.0, self.below, self.weight, self.scales, self.zeros, None,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return torch.addcmul(self.bias, products, scale)  # (N, O)
+        return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 
 def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
