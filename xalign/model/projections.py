@@ -4,12 +4,14 @@ Shapes: N pieces end to end, I inputs and O outputs of a projection.
 """
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from xalign.model.cross_align import CrossAlign
 from xalign.model.layers import Layer
+from xalign.model.packing import PairBatch
 
 LEAST_SCALE = 1e-12
 """Of a row that is all zeros."""
@@ -43,7 +45,7 @@ class Int8Linear(nn.Module):
 
     Inputs that come from a ``norm`` are first divided by how far beyond the others its weights
     spread them, and the layer's weights multiplied by it, so that a few wide ones do not cost the
-    others their steps.
+    others their steps. Other inputs are overwritten.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Int8Linear(nn.Module):
         lowest, highest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # (N, 1)
         scale = torch.maximum(lowest / -self.below, highest / (255 - self.below))  # (N, 1)
         scale.clamp_(min=LEAST_SCALE)
-        steps = x.div_(scale) if self.narrowing is not None else x / scale  # (N, I)
+        steps = x.div_(scale)  # (N, I)
         if self.below != 128:
             steps += self.below - 128
         signed = steps.round_().to(torch.int8)
@@ -80,6 +82,25 @@ class Int8Linear(nn.Module):
         return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 
+class InPlaceLayer(Layer):
+    """``layer`` with other ``projections``, for a network that learns nothing.
+
+    Whatever is read once is overwritten by what is made of it: at these sizes, new memory takes
+    longer than arithmetic.
+    """
+
+    def __init__(self, layer: Layer, projections: Mapping[str, nn.Module]) -> None:
+        nn.Module.__init__(self)
+        self.is_cross, self.num_heads = layer.is_cross, layer.num_heads
+        self._modules = layer._modules | dict(projections)
+
+    def forward(self, x: Tensor, batch: PairBatch) -> Tensor:
+        """As of a `Layer`: states of all pieces (N, D) to the next layer's (N, D)."""
+        x = self.attention_norm(self.attention_out(self.attend(x, batch)).add_(x))  # (N, D)
+        inner = torch.ops.aten.gelu_(self.ffn_in(x))  # (N, F)
+        return self.ffn_norm(self.ffn_out(inner).add_(x))  # type: ignore[no-any-return]
+
+
 def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
     """The same network for a CPU, with faster projections; all else is shared.
 
@@ -88,8 +109,7 @@ def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
     lower, layers, below = copy.copy(network), [], network.norm
     for layer in network.layers:
         assert isinstance(layer, Layer)
-        faster = copy.copy(layer)
-        faster._modules = layer._modules | (
+        projections = (
             {
                 "query_key_value": Int8Linear(layer.query_key_value, norm=below),
                 "attention_out": Int8Linear(layer.attention_out),
@@ -103,7 +123,7 @@ def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
                 if isinstance(part, nn.Linear)
             }
         )
-        layers.append(faster)
+        layers.append(InPlaceLayer(layer, projections))
         below = layer.ffn_norm
     lower._modules = network._modules | {"layers": nn.ModuleList(layers)}
     return lower
