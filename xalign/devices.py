@@ -1,4 +1,4 @@
-"""Which device, numbers, threads and heaps to compute with."""
+"""Which device, numbers, threads and memory to compute with."""
 
 import ctypes
 import gc
