@@ -220,22 +220,21 @@ class Aligner:
 
     @torch.inference_mode()
     def _word_probabilities(self, pairs: list[PiecePair]) -> list[WordProbabilities]:
-        """Word pairs of pairs with their probabilities, in one pass and one copy back."""
+        """Word pairs of pairs with their probabilities, in one pass and two copies back."""
         scores, batch = self._similarities(pairs)
         linked, *tables = word_tables(scores, batch.words, self.rule)
-        kept = linked | (torch.stack(tables) > NEGLIGIBLE).any(0)
-        rows = kept.nonzero()  # (K, 3)
-        columns = [table[rows.unbind(1)] for table in (linked, *tables)]  # each (K,)
-        places, are_linked, *numbers = (column.cpu().numpy() for column in (rows, *columns))
-        ends = np.searchsorted(places[:, 0], np.arange(len(pairs) + 1))
+        table = torch.stack([*tables, linked.to(tables[0].dtype)])  # (4, B, S, T)
+        rows = (table > NEGLIGIBLE).any(0).nonzero()  # (K, 3)
+        b, i, j = rows.unbind(1)
+        link, forward, backward, is_link = table[:, b, i, j].cpu().numpy()  # each (K,)
+        link, is_link = calibrated(link, self.rule.calibration), is_link > 0
+        batch_places, src, tgt = rows.cpu().numpy().T
+        ends = np.searchsorted(batch_places, np.arange(len(pairs) + 1))
         found = []
         for pair, (start, end) in zip(pairs, itertools.pairwise(ends), strict=True):
-            shape = pair[0].num_words, pair[1].num_words
-            mine = slice(start, end)
-            _, src, tgt = places[mine].T
-            link, forward, backward = (column[mine] for column in numbers)
-            words = WordProbabilities(src, tgt, link, forward, backward, are_linked[mine], shape)
-            found.append(self._calibrated(words))
+            k = slice(start, end)
+            columns = src[k], tgt[k], link[k], forward[k], backward[k], is_link[k]
+            found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
         return found
 
     def _calibrated(self, found: WordProbabilities) -> WordProbabilities:
