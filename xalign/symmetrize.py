@@ -1,5 +1,6 @@
 """Links of two directions joined into one alignment, as atools and Moses' symal do."""
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable
 from typing import Literal
 
@@ -106,24 +107,20 @@ def grow_as_atools(growing: Growing, either: frozenset[Link]) -> None:
 
 def grow_as_symal(growing: Growing, either: frozenset[Link]) -> None:
     """Look around every link again and again, by target word; new ones ahead take part at once."""
+    ordered = sorted(map(by_target, growing.links))
     has_grown = True
     while has_grown:
         has_grown = False
-        last: Link | None = None
-        while (link := first_after(growing.links, last)) is not None:
-            last = by_target(link)
-            j, i = last
+        at = 0
+        while at < len(ordered):
+            j, i = link = ordered[at]
             for dj, di in STEPS:
                 near = i + di, j + dj
                 if near in either and growing.lacks_one(near):
                     growing.add(near)
+                    insort(ordered, by_target(near))
                     has_grown = True
-
-
-def first_after(links: set[Link], last: Link | None) -> Link | None:
-    """The first of ``links``, by target word, that comes after ``last``."""
-    later = (link for link in links if last is None or by_target(link) > last)
-    return min(later, key=by_target, default=None)
+            at = bisect_right(ordered, link)
 
 
 def invert(alignment: Alignment) -> Alignment:

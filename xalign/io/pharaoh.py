@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from xalign.alignment import Alignment
+from xalign.alignment import Alignment, Link
 from xalign.errors import InputError
 
 LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
+LINKS = re.compile(rb"\s*(?:\d{1,9}-\d{1,9}(?!\S)\s*)*")
 
 
 def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
@@ -19,7 +20,7 @@ def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
     ['0-1 1-0']
     """
     for number, line in enumerate(lines, 1):
-        yield Alignment(frozenset(parse_link(word, path, number) for word in line.split()))
+        yield Alignment(parse_links(line, path, number))
 
 
 def read_links_after_text(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
@@ -42,6 +43,14 @@ def read_two_alignments(
                 short, number, f"expected a line for line {number} of {long}, found the end"
             )
         yield one, other
+
+
+def parse_links(line: bytes, path: str, number: int) -> frozenset[Link]:
+    """The links of a line; at once, unless something in it has to be named."""
+    if LINKS.fullmatch(line):
+        numbers = map(int, line.replace(b"-", b" ").split())
+        return frozenset(zip(numbers, numbers, strict=True))
+    return frozenset(parse_link(word, path, number) for word in line.split())
 
 
 def parse_link(word: bytes, path: str, number: int) -> tuple[int, int]:
