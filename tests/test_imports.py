@@ -11,7 +11,7 @@ from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
     "errors", "alignment", "symmetrize", "segmentation", "lexicon", "projection", "io", "metrics", "batching", "model", "probabilities", "windows", "weights",
-    "devices", "aligner", "outputs", "engine", "", "training", "report", "console", "compat", "cli_align", "cli_compat",
+    "devices", "networks", "aligner", "outputs", "engine", "", "training", "report", "console", "compat", "cli_align", "cli_compat",
     "cli_links", "cli_text", "cli_training", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""

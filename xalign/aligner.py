@@ -1,6 +1,5 @@
 """`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
 
-import copy
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,13 +13,13 @@ from torch import Tensor
 
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.batching import map_in_order, plan
-from xalign.devices import DTYPES, choose_devices, choose_precision, usable_cores
+from xalign.devices import choose_devices, choose_precision, usable_cores
 from xalign.errors import DeviceError
 from xalign.model.config import Precision
 from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import batch_similarity, linked_words, probabilities, word_tables
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
-from xalign.model.projections import with_projections
+from xalign.networks import network_on
 from xalign.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
@@ -100,14 +99,14 @@ class Aligner:
         """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
         ``threshold`` replaces that of the rule (an argmax becomes eq. 10); it is of probabilities
-        as `probabilities` gives them. ``layer`` reads links
-        off another layer of an encoder that was never trained to align. ``device`` is ``auto``,
-        ``cpu``, ``cuda``, ``cuda:N``, several with commas between, or ``all`` GPUs. ``precision``
-        is that of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``, ``fp16``, or
-        what `choose_precision` finds. ``threads`` (CPU) is by default the number of usable cores.
-        ``batch_pieces`` is how many pieces are aligned at once, in each thread; on a GPU, less
-        where memory does not suffice. With ``compiled``, layers go through `torch.compile` first,
-        once for batches of all sizes; it needs a C++ compiler.
+        as `probabilities` gives them. ``layer`` reads links off another layer of an encoder that
+        was never trained to align. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, several
+        with commas between, or ``all`` GPUs. ``precision`` is that of the layers' matrix products:
+        ``fp32``, ``int8`` (CPU), ``bf16``, ``fp16``, or what `choose_precision` finds. ``threads``
+        (CPU) is by default the number of usable cores. ``batch_pieces`` is how many pieces are
+        aligned at once, in each thread; on a GPU, less where memory does not suffice. With
+        ``compiled``, layers go through `torch.compile` first, once for batches of all sizes; it
+        needs a C++ compiler.
 
         Errors: `ModelError`, `DeviceError`.
         """
@@ -291,38 +290,6 @@ class Aligner:
             )
             found.append(Evidence(*(column.cpu().numpy() for column in columns)))
         return found
-
-
-def network_on(
-    device: torch.device, checkpoint: Checkpoint, precision: str, compiled: bool
-) -> CrossAlign:
-    """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
-    network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
-    if device.type == "cpu" and dtype == torch.float32:
-        network = with_projections(network, in_int8=precision == "int8")
-    else:
-        network = copy.deepcopy(network).to(device)
-        network.layers.to(dtype)
-    if compiled:
-        compile_layers(network, device, precision)
-    return network
-
-
-def compile_layers(network: CrossAlign, device: torch.device, precision: str) -> None:
-    """Compile the layers of ``network`` in place: one kernel for each kind, for all sizes."""
-    if precision == "int8":
-        raise DeviceError("8-bit integers cannot be compiled; add --precision fp32")
-    for layer in network.layers:
-        layer.compile(dynamic=True)
-    side = PieceSentence([0, 0], [-1, 0])
-    try:
-        with torch.inference_mode():
-            network(pack_pairs([(side, side)]).to(device))
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DeviceError(
-            f"layers cannot be compiled for {device}: {reason}; leave out --compile"
-        ) from error
 
 
 def num_pieces(pair: PiecePair | None) -> int:
