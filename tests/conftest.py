@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 import torch
 
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.model.config import CrossAlignConfig, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.checkpoint import Checkpoint

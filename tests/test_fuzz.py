@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import tiny_aligner
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.errors import InputError
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh, read_alignments

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from xalign.alignment import Alignment, GoldAlignment, SentencePair
 from xalign.errors import XalignError
-from xalign.metrics import score
+from xalign.links.metrics import score
 
 if TYPE_CHECKING:
-    from xalign.aligner import Aligner
+    from xalign.aligning.aligner import Aligner
 
 __version__ = "0.1.0"
 __all__ = ["Aligner", "Alignment", "GoldAlignment", "SentencePair", "XalignError", "score"]
@@ -23,7 +23,7 @@ __all__ = ["Aligner", "Alignment", "GoldAlignment", "SentencePair", "XalignError
 def __getattr__(name: str) -> Any:
     """`Aligner` at its first use: it needs torch, which takes seconds to import."""
     if name == "Aligner":
-        from xalign.aligner import Aligner
+        from xalign.aligning.aligner import Aligner
 
         return Aligner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,7 +37,7 @@ class Measured(Protocol):
 
 
 class Counted(Protocol):
-    """What has gone through an aligner: see `xalign.aligner.Counts`."""
+    """What has gone through an aligner: see `xalign.aligning.aligner.Counts`."""
 
     pairs: int
     empty: int

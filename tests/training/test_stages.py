@@ -11,9 +11,9 @@ import safetensors.torch
 import torch
 
 from tests.weights.test_backbones import LETTERS, save
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.errors import InputError, ModelError
-from xalign.metrics import score
+from xalign.links.metrics import score
 from xalign.model.config import Depth, ExtractionRule
 from xalign.training.settings import Machine, Settings
 from xalign.training.stages import finetune_ssa, train_tlm

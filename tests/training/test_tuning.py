@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import tiny_checkpoint
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.alignment import GoldAlignment, SentencePair
-from xalign.metrics import score
+from xalign.links.metrics import score
+from xalign.links.probabilities import calibrated, uncalibrated
 from xalign.model.config import ExtractionRule
-from xalign.probabilities import calibrated, uncalibrated
 from xalign.training.tuning import Choices, DevSet, calibration, reliability, tune, with_align_layer
 
 PAIRS = tuple(

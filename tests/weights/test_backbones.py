@@ -10,7 +10,7 @@ import torch
 import transformers
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.errors import ModelError
 from xalign.model.config import Depth
 from xalign.model.packing import PieceSentence, pack_pairs

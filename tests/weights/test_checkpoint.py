@@ -12,7 +12,7 @@ from tokenizers import models
 
 from tests.conftest import tiny_checkpoint
 from tests.weights.test_backbones import save
-from xalign.aligner import Aligner
+from xalign.aligning.aligner import Aligner
 from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs

@@ -14,8 +14,8 @@ from xalign.compat.running import guarded, say
 from xalign.errors import InputError
 from xalign.io.files import Source, output
 from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
-from xalign.metrics import Score, score_pair
-from xalign.symmetrize import Method, invert, symmetrize
+from xalign.links.metrics import Score, score_pair
+from xalign.links.symmetrize import Method, invert, symmetrize
 
 JOINED = ("intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and", "fmeasure")
 ALONE = ("convert", "display", "invert")

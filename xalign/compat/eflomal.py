@@ -20,7 +20,7 @@ from xalign.errors import InputError
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
-from xalign.probabilities import Floats
+from xalign.links.probabilities import Floats
 
 EVEN = 0.75
 """Mean of what words give at most at which a pair is as likely a translation as not."""

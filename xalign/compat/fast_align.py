@@ -16,8 +16,8 @@ from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
 from xalign.io.files import Source, output
 from xalign.io.pairs import read_as
-from xalign.probabilities import NEGLIGIBLE, WordProbabilities
-from xalign.segmentation import Segmented, segmenter
+from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities
+from xalign.links.segmentation import Segmented, segmenter
 
 LEARNING = {
     "d": "favor_diagonal", "o": "optimize_tension", "I": "iterations", "q": "p0",
@@ -52,7 +52,7 @@ def log_likelihood(found: WordProbabilities, *, is_reverse: bool) -> float:
 
 def run(arguments: list[str]) -> None:
     """Align as fast_align does."""
-    from xalign.outputs import align_segmented
+    from xalign.aligning.outputs import align_segmented
 
     chosen = options().parse_args(arguments)
     if chosen.variational_bayes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xalign.errors import XalignError
 
 if TYPE_CHECKING:
-    from xalign.aligner import Aligner
+    from xalign.aligning.aligner import Aligner
 
 SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XALIGN_PRECISION"}
 """Environment variables for what the programs have no options for."""
@@ -17,8 +17,8 @@ SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XA
 
 def load_aligner() -> "Aligner":
     """The aligner that the environment names, else the default."""
-    from xalign.aligner import Aligner
-    from xalign.devices import prepare_memory
+    from xalign.aligning.aligner import Aligner
+    from xalign.aligning.devices import prepare_memory
 
     prepare_memory()
     named = {key: os.environ[name] for key, name in SETTINGS.items() if name in os.environ}

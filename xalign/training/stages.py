@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from xalign.devices import choose_device
+from xalign.aligning.devices import choose_device
 from xalign.errors import InputError, ModelError
 from xalign.model.config import Average, Depth, ExtractionRule
 from xalign.model.cross_align import (

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xalign.aligning.batching import map_in_order
 from xalign.alignment import GoldAlignment, SentencePair
-from xalign.batching import map_in_order
 from xalign.errors import InputError
 from xalign.io.files import Source
 from xalign.io.gold import read_gold

@@ -1,0 +1,194 @@
+"""The paper's ablations at the scale of a CPU: no training, TLM, SSA, for n cross layers, every c.
+
+Every network keeps seven self-attention layers of the embedded encoder, puts its cross layers on
+top, sees the same data in the same steps, and learns the links of the same teacher, the untrained
+encoder. Links are read off the first cross layer (without any, the last layer) by the same rule,
+with scale and threshold chosen on the same development sets. What was done already in the output
+folder is not done again.
+"""
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bin.recipes import EXAMPLES
+from xalign.aligning.devices import usable_cores
+from xalign.model.config import Depth
+from xalign.training.settings import Machine, Settings
+from xalign.training.stages import STAGE_1_SCALES, InitCross, finetune_ssa, train_tlm
+from xalign.training.tuning import Choices, open_dev_set, tune
+from xalign.weights.checkpoint import load
+
+STAGE_1 = {"steps": 40, "rate": 3e-4, "self_rate": 5e-5, "warmup": 10}
+STAGE_2 = {"steps": 40, "rate": 1.5e-4, "self_rate": 1.5e-4, "warmup": 10}
+SAME: dict[str, Any] = {
+    "batch_pieces": 4096,
+    "tune_self": 12,
+    "mask_rate": 0.3,
+    "max_pieces": 128,
+    "seed": 1,
+}
+TINY: dict[str, Any] = {"steps": 2, "batch_pieces": 500}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A network to train: n, how its cross layers start, and the layer c that SSA tunes."""
+
+    num_cross_layers: int
+    init: InitCross = "identity"
+
+    @property
+    def depth(self) -> Depth:
+        """Its layers; links are read off the first cross layer, or the last layer of all."""
+        n = self.num_cross_layers
+        return Depth(num_self_layers=7, num_cross_layers=n, align_layer=8 if n else 7)
+
+    @property
+    def name(self) -> str:
+        """For folders."""
+        return f"n{self.num_cross_layers}-{self.init}"
+
+
+VARIANTS = (
+    Variant(0), Variant(1), Variant(2), Variant(4), Variant(2, "copy"), Variant(2, "random"),
+)  # fmt: skip
+
+
+def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, *, tiny: bool) -> None:
+    """Train every variant, and write ``results.json``, ``results.md`` and ``results.png``."""
+    machine = Machine(device="cpu", threads=usable_cores(), cache=output / "corpora")
+    results = [run_one(variant, corpora, dev, output, machine, tiny) for variant in VARIANTS]
+    (output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    text = as_tables(results)
+    (output / "results.md").write_text(text)
+    draw(results, output / "results.png")
+    print(text)
+
+
+def run_one(
+    variant: Variant, corpora: Sequence[str], dev: Sequence[str], output: Path, machine: Machine,
+    tiny: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Mean AER of a variant untrained, after TLM, and after SSA; and by layer after TLM."""
+    folder = output / variant.name
+    result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
+    for stage, changes in (("none", {"steps": 0}), ("tlm", {}), ("ssa", {})):
+        taken = (STAGE_2 if stage == "ssa" else STAGE_1) | (TINY if tiny else {}) | changes
+        settings = Settings(
+            corpora=tuple(corpora), weights=(1.0,) * len(corpora), dev=tuple(dev),
+            **{"every": max(1, taken["steps"]), **SAME, **taken},
+        )  # fmt: skip
+        if not (folder / stage / "config.json").exists():
+            print(f"{variant.name}: {stage}", file=sys.stderr, flush=True)
+            if stage == "ssa":
+                finetune_ssa(
+                    settings, machine, folder / stage, model=str(folder / "tlm"), teacher="e5-small",
+                    links=(), evidence=0.0, form="words", scale=None, threshold=None,
+                    average="geometric", null_word=False, resume=False, show=lambda _: None,
+                )  # fmt: skip
+            else:
+                train_tlm(
+                    settings, machine, folder / stage, model="e5-small", depth=variant.depth,
+                    init_cross=variant.init, negatives=6000, choose_layer=False,
+                    resume=False, show=lambda _: None,
+                )  # fmt: skip
+        *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()
+        result[stage] = json.loads(last)["mean_aer"]
+    result["by_layer"] = layers_after_tlm(variant, folder, dev, machine)
+    return result
+
+
+def layers_after_tlm(
+    variant: Variant, folder: Path, dev: Sequence[str], machine: Machine
+) -> dict[int, float]:
+    """Mean AER of every layer from the fourth on, each at its best scale and threshold."""
+    path = folder / "by_layer.json"
+    if not path.exists():
+        model = load(str(folder / "tlm"))
+        scales = tuple(scale / math.sqrt(model.network.config.width) for scale in STAGE_1_SCALES)
+        choices = Choices(tuple(range(4, variant.depth.num_layers + 1)), scales)
+        tuned = tune(model, [open_dev_set(name) for name in dev], choices, machine.threads)
+        best: dict[int, float] = {}
+        for point in tuned.checkpoint.curve:
+            best[point.layer] = min(point.aer, best.get(point.layer, 1.0))
+        path.write_text(json.dumps(best) + "\n")
+    return {int(layer): aer for layer, aer in json.loads(path.read_text()).items()}
+
+
+def as_tables(results: Sequence[dict[str, Any]]) -> str:
+    """Mean AER in % by stage, and after TLM by layer, as Markdown."""
+    lines = ["| n | cross layers start | untrained | + TLM | ++ SSA |", "|---|---|---|---|---|"]
+    for result in results:
+        start = result["init"] if result["n"] else "(none)"
+        stages = " | ".join(f"{100 * result[stage]:.2f}" for stage in ("none", "tlm", "ssa"))
+        lines.append(f"| {result['n']} | {start} | {stages} |")
+    layers = sorted({layer for result in results for layer in result["by_layer"]})
+    header = " | ".join(f"c={layer}" for layer in layers)
+    lines += ["", f"| n | cross layers start | {header} |", "|---|---|" + "---|" * len(layers)]
+    for result in results:
+        cells = (
+            f"{100 * result['by_layer'][layer]:.2f}" if layer in result["by_layer"] else ""
+            for layer in layers
+        )
+        start = result["init"] if result["n"] else "(none)"
+        lines.append(f"| {result['n']} | {start} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def draw(results: Sequence[dict[str, Any]], path: Path) -> None:
+    """AER by number of cross layers, and by layer."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    identical = [result for result in results if result["init"] == "identity"]
+    for stage, label in (("none", "untrained"), ("tlm", "+ TLM"), ("ssa", "++ SSA")):
+        numbers = [result["n"] for result in identical]
+        left.plot(numbers, [100 * result[stage] for result in identical], marker="o", label=label)
+    left.set(xlabel="cross-attention layers (n)", ylabel="mean AER (%)", xticks=[0, 1, 2, 4])
+    left.legend()
+    for result in results:
+        label = f"n={result['n']}, {result['init']}" if result["n"] else "n=0"
+        layers, rates = zip(*result["by_layer"].items(), strict=True)
+        right.plot(layers, [100 * aer for aer in rates], marker="o", label=label)
+    right.set(xlabel="layer (c), after TLM", ylabel="mean AER (%)")
+    right.legend()
+    figure.savefig(path, dpi=120)
+
+
+def tiny_data(folder: Path) -> tuple[list[str], list[str]]:
+    """The example pairs to train on, and those with gold links to validate on."""
+    lines = (EXAMPLES / "de-en.txt").read_text().splitlines(keepends=True)
+    gold = (EXAMPLES / "de-en.talp").read_text()
+    dev = folder / "dev.txt"
+    dev.write_text("".join(lines[: gold.count("\n")]))
+    dev.with_suffix(".talp").write_text(gold)
+    return [str(EXAMPLES / "de-en.txt")], [str(dev)]
+
+
+def main() -> None:
+    """Read the options, and run."""
+    parser = argparse.ArgumentParser(prog="bin/reproduce", description=__doc__)
+    parser.add_argument("-i", "--input", action="append", default=[], help="a corpus; repeat")
+    parser.add_argument("--dev", action="append", default=[], help="pairs beside gold; repeat")
+    parser.add_argument("-o", "--output", help="folder of all runs and results")
+    parser.add_argument("--tiny", action="store_true", help="a minute, on the example pairs")
+    options = parser.parse_args()
+    if options.tiny:
+        with tempfile.TemporaryDirectory() as folder:
+            run_all(*tiny_data(Path(folder)), Path(options.output or folder), tiny=True)
+    elif not (options.input and options.dev and options.output):
+        parser.error("expected -i, --dev and -o, or --tiny")
+    else:
+        run_all(options.input, options.dev, Path(options.output), tiny=False)
+
+
+if __name__ == "__main__":
+    main()

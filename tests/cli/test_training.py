@@ -1,0 +1,122 @@
+"""`xalign train` and `xalign finetune` on the command line, alone and under torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from tests.conftest import EXAMPLES
+from tests.cli.test_main import run
+from tests.weights.test_backbones import save
+
+CORPUS = EXAMPLES / "de-en.txt"
+SMALL = ["--every", "2", "--device", "cpu", "--threads", "1"]
+STAGE_1 = ["--self-layers", "2", "--cross-layers", "1", "--negatives", "10", "--init-cross", "random"]  # fmt: skip
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An encoder of random weights over single letters; corpora are kept beside it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    save(tmp_path / "encoder", "xlm-roberta")
+    return str(tmp_path / "encoder")
+
+
+def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
+    dev, first, second = tmp_path / "dev.txt", tmp_path / "first", tmp_path / "second"
+    dev.write_text("ab c ||| ab c\n")
+    dev.with_suffix(".talp").write_text("0-0 1-1\n")
+    short = [*SMALL, "--steps", "4", "--batch-pieces", "300"]
+    done = run("train", "-m", encoder, "-i", CORPUS, "-i", dev, "-o", first, "--dev", dev,
+               "--temperature", "5", "--drop-case", "0.5", *STAGE_1, *short)  # fmt: skip
+    assert (done.exit_code, done.stdout) == (0, "")
+    lines = done.stderr.splitlines()
+    assert [line[:17] for line in lines] == ["xalign: step 2/4 ", "xalign: step 4/4 "]
+    assert "(dev " in lines[0]
+    assert " pieces/s  0:0" in lines[1]
+    record = json.loads((first / "run.json").read_text())["settings"]
+    assert (record["temperature"], record["augmentation"]["drop_case"]) == (5, 0.5)
+    assert record["precision"] == "fp32"
+    done = run("finetune", "-m", first, "-i", CORPUS, "--weight", "1", "-o", second,
+               "--max-pieces", "30", "--scale", "0.07", "--recut", "0.5",
+               "--label-threshold", "0.3", *short)  # fmt: skip
+    assert done.exit_code == 0
+    record = json.loads((second / "run.json").read_text())["settings"]
+    assert (record["augmentation"]["recut"], record["label_thresholds"]) == (0.5, [0.3])
+    assert "AER" not in done.stderr
+    config = json.loads((second / "config.json").read_text())
+    assert config["extraction"]["scale"] == 0.07
+    aligned = run("align", "-m", second, "-i", CORPUS, "--device", "cpu")
+    assert len(aligned.stdout.splitlines()) == 100
+
+
+def test_given_links_are_learnt_and_validated_on_a_part_of_them(
+    encoder: str, tmp_path: Path
+) -> None:
+    links = tmp_path / "links"
+    links.write_text("0-0\n" * 100)
+    done = run("finetune", "-m", encoder, "-i", CORPUS, "--links", links, "-o", tmp_path / "run",
+               "--steps", "2", "--patience", "1", "--loss", "paper", *SMALL)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert "(de-en held out " in done.stderr
+    rule = json.loads((tmp_path / "run" / "config.json").read_text())["extraction"]
+    assert rule["method"] == "pieces"
+
+
+def test_an_encoder_gets_the_depth_that_the_paper_gives_to_it(encoder: str, tmp_path: Path) -> None:
+    done = run("train", "-m", encoder, "-i", CORPUS, "-o", tmp_path / "run", "--steps", "1", *SMALL)
+    assert done.exit_code == 0, done.stderr
+    network = json.loads((tmp_path / "run" / "config.json").read_text())["network"]
+    layers = [network[f"num_{kind}_layers"] for kind in ("self", "cross")]
+    assert (layers, network["align_layer"]) == ([1, 2], 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--weight", "1", "--weight", "2"], "give a positive --weight for each -i"),
+        (["--weight", "-1"], "give a positive --weight for each -i"),
+        (["--links", "a", "--links", "b"], "give a --links file for each -i, in the same order"),
+        (
+            ["--label-threshold", "1", "--label-threshold", "1"],
+            "give a --label-threshold for each -i",
+        ),
+        (["--label-threshold", "0.5", "--links", "a"], "give --teacher as well"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(
+    encoder: str, tmp_path: Path, options: list[str], message: str
+) -> None:
+    done = run("finetune", "-m", encoder, "-i", CORPUS, "-o", tmp_path / "run", *options)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", ["none", "e5"])
+def test_a_model_that_cannot_be_loaded_is_named(name: str, tmp_path: Path) -> None:
+    done = run("train", "-m", tmp_path / name, "-i", CORPUS, "-o", tmp_path / "run", *SMALL)
+    assert done.exit_code == 1
+    assert f"{name}' cannot be loaded: " in done.stderr
+
+
+def test_two_processes_train_like_one(encoder: str, tmp_path: Path) -> None:
+    options = ["train", "-m", encoder, "-i", str(CORPUS), *STAGE_1, *SMALL, "--steps", "2",
+               "--batch-pieces", "9000"]  # fmt: skip
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone",
+                "--nproc-per-node", "2"]  # fmt: skip
+    for command, name in (([sys.executable], "one"), (torchrun, "two")):
+        whole = [*command, "-m", "xalign", *options, "-o", str(tmp_path / name)]
+        done = subprocess.run(whole, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    one, two = (
+        safetensors.torch.load_file(tmp_path / name / "model.safetensors")
+        for name in ("one", "two")
+    )
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights)

@@ -1,0 +1,90 @@
+"""Subwords and raw text, and the way back."""
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xalign.alignment import ScoredAlignment, split_words
+from xalign.errors import XalignError
+from xalign.links.segmentation import Level, Pieces, cut_raw, join_pieces, segmenter, tokenizer
+
+LINKS = ScoredAlignment({(0, 1): 0.9, (1, 0): 0.5})
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "src", "words", "shown", "links"),
+    [
+        ("bpe", "pieces", "re@@ port es@@", ("report", "es"), ("re@@", "port", "es@@"), "0-1:0.9 1-1:0.9 2-0:0.5"),
+        ("bpe", "words", "re@@ port es@@", ("report", "es"), ("report", "es"), "0-1:0.9 1-0:0.5"),
+        ("sentencepiece", "pieces", "▁re port ▁ es", ("report", "es"), ("▁re", "port", "▁", "es"), "0-1:0.9 1-1:0.9 2-0:0.5 3-0:0.5"),
+        ("sentencepiece", "words", "re port ▁es", ("report", "es"), ("report", "es"), "0-1:0.9 1-0:0.5"),
+    ],
+)  # fmt: skip
+def test_a_link_of_a_word_is_one_of_each_of_its_subwords(
+    kind: Pieces, level: Level, src: str, words: tuple[str, ...], shown: tuple[str, ...], links: str
+) -> None:
+    found = segmenter(kind, level, None)(src, "a b" if kind == "bpe" else "▁a ▁b")
+    assert found.pair.src == words
+    assert found.shown.src == shown
+    assert str(found.place(LINKS)) == links
+    assert found.spans(LINKS) == ()
+
+
+@given(st.lists(st.text("ab@▁", min_size=1, max_size=4)))
+def test_every_subword_has_one_word(pieces: list[str]) -> None:
+    for kind in ("bpe", "sentencepiece"):
+        side = join_pieces(pieces, kind)
+        assert [place for places in side.places for place in places] == list(range(len(pieces)))
+        assert len(side.words) == len(side.places)
+        assert all(side.words)
+
+
+def test_tokens_are_linked_as_white_space_words_with_their_characters() -> None:
+    cut = str.split, lambda text: ["the", "house", "!"]
+    found = segmenter(None, "pieces", cut)("  das  Haus!", " the house! ")
+    assert found.src.words == ("das", "Haus!")
+    assert found.tgt.words == ("the", "house", "!")
+    links = ScoredAlignment({(0, 0): 0.9, (1, 1): 0.8, (1, 2): 0.7})
+    assert str(found.place(links)) == "0-0:0.9 1-1:0.8"
+    assert found.spans(links) == ((0, 3, 0, 3, 0.9), (5, 10, 4, 9, 0.8), (5, 10, 9, 10, 0.7))
+    assert found.shown.tgt == ("the", "house!")
+
+
+@given(st.text("ab, \t\u3000", max_size=12), st.lists(st.text("ab,", min_size=1, max_size=3)))
+def test_whatever_cuts_no_word_is_lost(text: str, tokens: list[str]) -> None:
+    side = cut_raw(text, lambda _: tokens)
+    words = split_words(text)
+    assert {place for places in side.places for place in places} == set(range(len(words)))
+    assert [text[a:b] for a, b in side.spans] == list(side.words)
+    for token, places in zip(side.words, side.places, strict=True):
+        assert any(token in words[place] for place in places)
+
+
+def test_moses_keeps_what_it_would_escape() -> None:
+    pytest.importorskip("sacremoses", reason="pip install 'xalign[tokenize]'")
+    assert tokenizer("moses", "en")("AT&T isn't here.") == [
+        "AT",
+        "&",
+        "T",
+        "isn",
+        "'t",
+        "here",
+        ".",
+    ]
+
+
+def test_icu_cuts_text_without_white_space_and_counts_characters() -> None:
+    pytest.importorskip("icu", reason="pip install 'xalign[tokenize]'")
+    side = cut_raw("😀私は東京へ。", tokenizer("icu", "ja"))
+    assert side.words[:3] == ("😀", "私", "は")
+    assert side.spans[0] == (0, 1)
+    assert "".join(side.words) == "😀私は東京へ。"
+    assert set(side.places) == {(0,)}
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacremoses", None)
+    with pytest.raises(XalignError, match=r"needs sacremoses: pip install 'xalign\[tokenize\]'"):
+        tokenizer("moses", "en")

@@ -1,0 +1,92 @@
+"""Faster projections against the plain ones that they stand for."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.conftest import tiny_network
+from xalign.aligning.devices import has_fast_int8
+from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.quantized import GELU_STEPS, InPlaceLinear, Int8Linear, with_projections
+
+needs_int8 = pytest.mark.skipif(
+    not has_fast_int8(), reason="this processor has no fast 8-bit integers"
+)
+
+
+def linear(inputs: int, outputs: int) -> nn.Linear:
+    """A projection, the same at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return nn.Linear(inputs, outputs)
+
+
+@needs_int8
+@pytest.mark.parametrize("below", [128, GELU_STEPS])
+@torch.inference_mode()
+def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
+    layer, x = linear(64, 48), torch.randn(33, 64, generator=torch.Generator().manual_seed(2))
+    if below != 128:
+        x = nn.functional.gelu(4 * x)
+    for row, found in zip(x, Int8Linear(layer, below=below)(x.clone()), strict=True):
+        scale = max(float(row.max()) / (255 - below), float(-row.min()) / below)
+        rounded = scale * (row / scale).round()
+        weights = layer.weight.abs().amax(1, keepdim=True) / 127
+        expected = (weights * (layer.weight / weights).round()) @ rounded + layer.bias
+        torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+        assert float((rounded - row).abs().max()) <= scale / 2 + 1e-6
+
+
+@needs_int8
+@torch.inference_mode()
+def test_a_row_of_zeros_gives_the_bias() -> None:
+    layer = linear(32, 16)
+    assert torch.equal(Int8Linear(layer)(torch.zeros(20, 32)), layer.bias.expand(20, 16))
+
+
+@needs_int8
+@torch.inference_mode()
+def test_a_row_does_not_depend_on_the_others() -> None:
+    layer, x = Int8Linear(linear(64, 48)), torch.randn(100, 64)
+    louder = torch.cat([1000 * x[:50], x[50:]])
+    found = layer(x.clone())
+    assert torch.equal(layer(louder)[50:], found[50:])
+    assert torch.equal(layer(x[50:66].clone()), found[50:66])
+
+
+@needs_int8
+@torch.inference_mode()
+def test_a_wide_input_does_not_cost_the_others_their_steps() -> None:
+    layer, norm = linear(64, 48), nn.LayerNorm(64)
+    norm.weight[5] = 100
+    layer.weight[:, 5] /= 100  # as encoders have it
+    x = norm(torch.randn(50, 64, generator=torch.Generator().manual_seed(3)))
+    errors = [
+        float((found(x.clone()) - layer(x)).abs().mean())
+        for found in (Int8Linear(layer), Int8Linear(layer, norm=norm))
+    ]
+    assert errors[1] < errors[0] / 4
+
+
+def test_a_bias_added_afterwards_is_the_same_layer() -> None:
+    layer, x = linear(64, 48), torch.randn(20, 64)
+    torch.testing.assert_close(InPlaceLinear(layer)(x), layer(x))
+
+
+@pytest.mark.parametrize("in_int8", [False, pytest.param(True, marks=needs_int8)])
+@torch.inference_mode()
+def test_states_are_those_of_the_plain_network(in_int8: bool) -> None:
+    network, side = tiny_network(), PieceSentence([0, *range(10, 20), 2], [-1, *range(10), -1])
+    batch = pack_pairs([(side, side)] * 3)
+    states = zip(network(batch), with_projections(network, in_int8=in_int8)(batch), strict=True)
+    for plain, found in states:
+        torch.testing.assert_close(found, plain, atol=0.05 if in_int8 else 1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("in_int8", [False, pytest.param(True, marks=needs_int8)])
+def test_the_network_that_was_given_stays_as_it_is(in_int8: bool) -> None:
+    network, kind = tiny_network(), Int8Linear if in_int8 else InPlaceLinear
+    faster = with_projections(network, in_int8=in_int8)
+    assert not [part for part in network.modules() if isinstance(part, kind)]
+    assert len([part for part in faster.modules() if isinstance(part, kind)]) == 12
+    assert faster.layers[0].get_submodule("ffn_norm") is network.layers[0].get_submodule("ffn_norm")

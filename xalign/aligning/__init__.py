@@ -1,0 +1,1 @@
+"""Text to links: an aligner and what it needs."""

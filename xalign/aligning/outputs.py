@@ -1,0 +1,68 @@
+"""More than links: pairs aligned, and written in any format, with scores and matrices if wanted."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import tee
+from typing import BinaryIO
+
+from xalign.aligning.aligner import Aligner
+from xalign.alignment import Direction
+from xalign.io.files import output
+from xalign.io.formats import WRITERS, AlignedPair, Format
+from xalign.io.matrix import matrices
+from xalign.links.probabilities import WordProbabilities
+from xalign.links.segmentation import Segmented
+
+SCORE_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to write: links of a direction in a format, and files of scores and matrices."""
+
+    direction: Direction = "both"
+    format: Format = "pharaoh"
+    scores: str | None = None
+    matrix: str | None = None
+
+
+class Outputs:
+    """Writes what is ``wanted`` of pairs, numbered from 1; its files appear when it is left."""
+
+    def __init__(self, wanted: Wanted, out: BinaryIO) -> None:
+        self.wanted, self.out = wanted, out
+        self.number = 0
+        self._files = ExitStack()
+
+    def __enter__(self) -> "Outputs":
+        self._files.__enter__()
+        scores, matrix = self.wanted.scores, self.wanted.matrix
+        self._scores = self._files.enter_context(output(scores)) if scores else None
+        self._matrix = self._files.enter_context(matrices(matrix)) if matrix else None
+        return self
+
+    def __exit__(self, *error: object) -> bool | None:
+        return self._files.__exit__(*error)  # type: ignore[arg-type]
+
+    def write(self, pair: Segmented, found: WordProbabilities) -> None:
+        """Write all that is wanted of the next pair."""
+        self.number += 1
+        links = found.scored(self.wanted.direction)
+        score = round(found.score, SCORE_DECIMALS)
+        aligned = AlignedPair(pair.shown, pair.place(links), score, pair.spans(links))
+        self.out.write(WRITERS[self.wanted.format](self.number, aligned).encode())
+        if self._scores:
+            self._scores.write(f"{score:.{SCORE_DECIMALS}f}\n".encode())
+        if self._matrix:
+            self._matrix(self.number, found.matrix())
+
+
+def align_segmented(
+    aligner: Aligner, pairs: Iterable[Segmented]
+) -> Iterator[tuple[Segmented, WordProbabilities]]:
+    """Pairs, each with its word pairs, in the order of the stream."""
+    given, kept = tee(pairs)
+    found = aligner.probabilities(segmented.pair for segmented in given)
+    # found first: then an error of the stream comes after the results of all before it
+    return ((segmented, words) for words, segmented in zip(found, kept, strict=False))

@@ -1,0 +1,208 @@
+"""One corpus aligned by many workers of Ray, on one machine or a cluster, and resumed if stopped.
+
+The corpus is cut into blocks of whole lines. Each worker has a model of its own, aligns a block at
+a time, and writes it to a part of the output. A block whose part is there is not aligned again: not
+when a worker is lost, and not when the same command is given again. At the end the parts are put
+together in order. Corpus and output lie where all workers see them.
+"""
+
+import dataclasses
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xalign.aligning.aligner import Aligner, Counts
+from xalign.aligning.devices import prepare_memory
+from xalign.errors import EngineError, InputError
+from xalign.io.files import BOM, output
+from xalign.io.pairs import read_pairs
+from xalign.io.pharaoh import pharaoh
+
+BLOCK_BYTES = 1 << 20
+"""About how much of the corpus a worker takes at once: a minute's work for one core."""
+NAMED_ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of the corpus, from byte ``start`` up to ``stop``."""
+
+    number: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a block: counts of pairs, and the first bad lines, numbered from 1 in it."""
+
+    number: int
+    pairs: int
+    empty: int
+    windowed: int
+    bad: int
+    errors: tuple[tuple[int, str], ...]
+
+
+def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
+    """Blocks of about ``size`` bytes that end where lines do.
+
+    Errors: `InputError` when ``path`` is no plain file, which alone can be read from anywhere.
+    """
+    if not path.is_file() or path.suffix in (".gz", ".xz", ".zst"):
+        reason = "expected a plain file, which workers can read from anywhere; decompress it first"
+        raise InputError(str(path), 0, reason if path.is_file() else "expected a plain file")
+    end = path.stat().st_size
+    starts = [0]
+    with path.open("rb") as file:
+        while starts[-1] + size < end:
+            file.seek(starts[-1] + size)
+            file.readline()
+            starts.append(file.tell())
+    stops = [*starts[1:], end]
+    cuts = [(a, b) for a, b in zip(starts, stops, strict=True) if a < b]
+    return [Block(number, *cut) for number, cut in enumerate(cuts)]
+
+
+def lines_of(path: Path, block: Block) -> Iterator[bytes]:
+    """Lines of a block without their ends, as `xalign.io.files.Source` has them."""
+    with path.open("rb") as file:
+        file.seek(block.start)
+        text = file.read(block.stop - block.start)
+    if block.start == 0:
+        text = text.removeprefix(BOM)
+    for line in text.removesuffix(b"\n").split(b"\n"):
+        yield line.removesuffix(b"\r")
+
+
+class Worker:
+    """Aligns blocks of the file ``corpus`` into ``parts``; ``options`` make its `Aligner`."""
+
+    def __init__(self, corpus: str, parts: str, options: dict[str, Any]) -> None:
+        self.corpus, self.parts = Path(corpus), Path(parts)
+        prepare_memory()
+        self.aligner = Aligner.from_pretrained(**options)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Align the block in ``row``, and tell of it as `Done`."""
+        block = Block(**{name: int(value) for name, value in row.items()})
+        errors: list[tuple[int, str]] = []
+        count = 0
+
+        def on_bad(error: InputError) -> None:
+            nonlocal count
+            count += 1
+            if len(errors) < NAMED_ERRORS:
+                errors.append((error.line, error.message))
+
+        self.aligner.counts = counts = Counts()
+        pairs = read_pairs(lines_of(self.corpus, block), str(self.corpus), on_bad)
+        with output(str(part_of(self.parts, block.number))) as file:
+            for alignment in self.aligner.align(pairs):
+                file.write(pharaoh(alignment))
+        done = Done(
+            block.number, counts.pairs, counts.empty - count, counts.windowed, count, tuple(errors)
+        )
+        text = json.dumps(dataclasses.asdict(done))
+        with output(str(report_of(self.parts, block.number))) as file:  # last: now it is whole
+            file.write(text.encode())
+        return {"done": text}
+
+
+def part_of(parts: Path, number: int) -> Path:
+    """Where the links of a block are written."""
+    return parts / f"{number:08}.align"
+
+
+def report_of(parts: Path, number: int) -> Path:
+    """Where is told what became of a block."""
+    return parts / f"{number:08}.json"
+
+
+def read_done(text: str | bytes) -> Done:
+    """What `Worker` tells."""
+    values = json.loads(text)
+    return Done(**values | {"errors": tuple(map(tuple, values["errors"]))})
+
+
+def open_parts(corpus: Path, target: Path, options: dict[str, Any], size: int) -> Path:
+    """The folder of parts beside ``target``; one of another corpus or other options is emptied."""
+    parts = target.with_name(f"{target.name}.parts")
+    status = corpus.stat()
+    key = json.dumps(
+        [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size, options], sort_keys=True
+    )
+    kept = parts / "of.json"
+    if not kept.exists() or kept.read_text() != key:
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir(parents=True)
+        kept.write_text(key)
+    return parts
+
+
+def align_with_ray(
+    corpus: Path, target: Path, options: dict[str, Any], *, workers: int | None = None,
+    size: int = BLOCK_BYTES,
+) -> Iterator[tuple[Done, int]]:  # fmt: skip
+    """Align ``corpus`` into ``target``; tells of each block that is done, and how many there are.
+
+    ``options`` are those of `Aligner.from_pretrained`. By default there are as many ``workers`` as
+    the cluster has GPUs, or else cores. Ray starts on this machine unless it runs already, or
+    RAY_ADDRESS names a cluster.
+
+    Errors: `InputError`, `EngineError` when Ray is not installed, or a block cannot be aligned.
+    """
+    blocks = cut_into_blocks(corpus, size)
+    parts = open_parts(corpus, target, options, size)
+    found = {block.number: report_of(parts, block.number) for block in blocks}
+    for path in found.values():
+        if path.exists():
+            yield read_done(path.read_bytes()), len(blocks)
+    left = [block for block in blocks if not found[block.number].exists()]
+    if left:
+        for done in run_workers(corpus, parts, options, left, workers):
+            yield done, len(blocks)
+    with output(str(target)) as file:
+        for block in blocks:
+            with part_of(parts, block.number).open("rb") as part:
+                shutil.copyfileobj(part, file)
+    shutil.rmtree(parts)
+
+
+def run_workers(
+    corpus: Path, parts: Path, options: dict[str, Any], blocks: list[Block], workers: int | None
+) -> Iterator[Done]:
+    """Let Ray's workers align ``blocks``, in any order."""
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise EngineError(
+            "the engine ray is not installed; run: pip install 'xalign[ray]'"
+        ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    resources = ray.cluster_resources()
+    gpus = 0 if options.get("device") == "cpu" else int(resources.get("GPU", 0))
+    count = min(workers or gpus or int(resources["CPU"]), len(blocks))
+    rows = ray.data.from_items(
+        [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
+    )
+    reports = rows.map(
+        Worker, fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), options),
+        compute=ray.data.ActorPoolStrategy(size=count),
+        num_gpus=1 if gpus else 0, num_cpus=0 if gpus else 1,
+    )  # fmt: skip
+    try:
+        for row in reports.iter_rows():
+            yield read_done(row["done"])
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise EngineError(f"a worker failed: {reason}; the same command goes on") from error

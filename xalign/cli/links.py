@@ -1,0 +1,130 @@
+"""The commands on links alone: `xalign symmetrize`, `xalign rethreshold` and `xalign score`."""
+
+import json
+import sys
+from contextlib import closing
+from typing import Annotated, Literal, cast
+
+import typer
+
+from xalign.console import is_terminal, say
+from xalign.io.files import Source, output
+
+
+def symmetrize(
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Links of one direction, in Pharaoh format.")
+    ],
+    reverse: Annotated[
+        str | None, typer.Option("-j", "--reverse", help="Links of the other direction.")
+    ] = None,
+    command: Annotated[
+        Literal[
+            "intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and",
+            "invert", "convert",
+        ],
+        typer.Option("-c", "--command", help="How to join them; the last two take -i alone."),
+    ] = "grow-diag-final-and",
+    order: Annotated[
+        Literal["atools", "moses"], typer.Option(help="Of growth: as in atools, or Moses' symal.")
+    ] = "atools",
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+    ] = "-",
+) -> None:  # fmt: skip
+    """Join links of two directions, or exchange source and target of one: a line in, a line out.
+
+    Both files are source-target, as `fast_align` and `fast_align -r` print them. On a line with
+    ` ||| `, links are what follows the last one.
+    """
+    from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
+    from xalign.links.symmetrize import Method, invert
+    from xalign.links.symmetrize import symmetrize as join
+
+    is_alone = command in ("invert", "convert")
+    if is_alone != (reverse is None):
+        raise typer.BadParameter(f"{command} takes {'-i alone' if is_alone else '-i and -j'}")
+    if input == reverse == "-":
+        raise typer.BadParameter("-i and -j cannot both be standard input")
+    with output(output_path) as out, closing(Source(input)) as one:
+        if reverse is None:
+            for links in read_links_after_text(one, one.name):
+                out.write(pharaoh(invert(links) if command == "invert" else links))
+            return
+        with closing(Source(reverse)) as other:
+            for ways in read_two_alignments(one, other, one.name, other.name):
+                out.write(pharaoh(join(*ways, cast(Method, command), order)))
+
+
+def rethreshold(
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Keep links that are more probable than this.")
+    ],
+    input: Annotated[
+        str, typer.Option("-i", "--input", help="Links with their probabilities, as i-j:p.")
+    ] = "-",
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+    ] = "-",
+) -> None:
+    """Link more or fewer words without running the model again: a line in, a line out.
+
+    Reads what `xalign align --format scored` wrote with a lower --threshold.
+    """
+    from xalign.io.formats import read_scored
+    from xalign.io.pharaoh import pharaoh
+
+    with output(output_path) as out, closing(Source(input)) as source:
+        for aligned in read_scored(source, source.name):
+            out.write(pharaoh(aligned.links.above(threshold)))
+
+
+def score(
+    gold: Annotated[
+        str, typer.Option("-g", "--gold", help="Gold links: talp, NAACL/WPT or XL-WA.")
+    ],
+    outputs: Annotated[
+        list[str] | None, typer.Argument(metavar="OUTPUT", help="Outputs to score.")
+    ] = None,
+    input: Annotated[
+        list[str] | None, typer.Option("-i", "--input", help="Another output to score.")
+    ] = None,
+    gold_base: Annotated[
+        int | None, typer.Option(min=0, max=1, help="First index in the gold file; else found.")
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(min=0, max=100_000, help="Resamplings for the interval of AER and p."),
+    ] = 0,
+    worst: Annotated[
+        int, typer.Option(min=0, help="Show so many pairs with the most mistakes.")
+    ] = 0,
+    pairs: Annotated[
+        str | None, typer.Option(help="The sentence pairs, to show words with --worst.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score outputs in Pharaoh format against gold links: AER, precision, recall, F1.
+
+    Without an output, standard input is read. With several, `p` compares each with the first.
+    """
+    from xalign.cli import report
+
+    paths = [*(outputs or []), *(input or [])] or ["-"]
+    if [gold, *paths].count("-") > 1:
+        raise typer.BadParameter("only one of the files can be standard input")
+    if pairs and not worst:
+        raise typer.BadParameter("--pairs shows the words of --worst N; give both")
+    if "-" in paths and is_terminal(sys.stdin):
+        say("reading links from the terminal; end with Ctrl-D")
+    gold_links = report.open_gold(gold, gold_base)
+    scored = [report.open_output(path, gold_links, gold) for path in paths]
+    texts = report.open_texts(pairs, gold_links) if pairs else ()
+    scores = report.as_records(scored, gold_links, samples=samples, num_worst=worst, texts=texts)
+    signature = report.signature(gold_links, gold, samples)
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale can show
+    if as_json:
+        print(json.dumps({"signature": signature, "outputs": scores}, indent=2))
+    else:
+        print(report.as_text(scores, signature))

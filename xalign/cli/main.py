@@ -1,0 +1,86 @@
+"""The command line: options, one call, print. Whatever is slow to import is imported inside."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn, ParamSpec
+
+import typer
+
+import xalign
+from xalign.cli.align import align
+from xalign.cli.install_compat import install_compat
+from xalign.cli.links import rethreshold, score, symmetrize
+from xalign.cli.text import lexicon, project
+from xalign.cli.training import finetune, train
+from xalign.console import say
+from xalign.errors import XalignError
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="xalign",
+    help="Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"xalign {xalign.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
+    os.environ["XALIGN_DEBUG"] = "1" if debug else ""
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """``command`` with errors as one line on stderr: 1 for ours, 130 when interrupted.
+
+    A reader that closes our output early, such as ``head``, has what it wanted: that is success.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:
+            fail("interrupted", 130)
+        except XalignError as error:
+            fail(str(error), 1)
+        except OSError as error:  # a full disk, say
+            fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+
+    return run
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say ``message`` and stop; with ``--debug``, show the traceback instead."""
+    if os.environ.get("XALIGN_DEBUG"):
+        raise
+    say(message)
+    raise typer.Exit(code)
+
+
+for command in (
+    align, symmetrize, rethreshold, score, lexicon, project, install_compat, train, finetune
+):  # fmt: skip
+    app.command()(guarded(command))

@@ -1,0 +1,191 @@
+"""The commands that use links on text: `xalign lexicon` and `xalign project`."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import tee, zip_longest
+from typing import Annotated, Literal
+
+import typer
+
+import xalign
+from xalign.alignment import ScoredAlignment, SentencePair, split_words
+from xalign.console import BadLines, say
+from xalign.errors import InputError
+from xalign.io.files import Source, output
+from xalign.io.formats import read_any_links
+from xalign.io.pairs import read_as, read_pairs
+from xalign.links.lexicon import PairCounts, table_line, word_links
+from xalign.links.projection import (
+    Resolved,
+    Tagged,
+    project_spans,
+    project_tags,
+    read_bio,
+    read_tagged,
+    write_bio,
+)  # fmt: skip
+
+Input = Annotated[
+    str, typer.Option("-i", "--input", help="Sentence pairs; .gz, .xz and .zst are read too.")
+]
+NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
+
+
+def lexicon(
+    input: Input,
+    links: Annotated[
+        str, typer.Option("-a", "--links", help="Their links, a line a pair, as i-j or i-j:p.")
+    ],
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Start of the names of both tables.")
+    ] = "lex",
+    names: Annotated[
+        Literal["moses", "marian"],
+        typer.Option(help="lex.f2e and lex.e2f, or lex.s2t and lex.t2s."),
+    ] = "moses",
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many translations of each word.")
+    ] = None,
+) -> None:
+    """Count how words are translated: two tables of `translation word probability`.
+
+    As Moses writes them in its step 4, and Marian's extract_lex for shortlists.
+    """
+    if input == links == "-":
+        raise typer.BadParameter("only one of the files can be standard input")
+    bad = BadLines(outcome="it is left out")
+    total = 0
+    with PairCounts() as counts:
+        with closing(Source(input)) as source:
+            pairs = read_pairs(source, source.name, bad)
+            for pair, found in with_given_links(pairs, links, source.name):
+                counts.add(word_links(pair, found.alignment))
+                total += 1
+        for name, is_reverse in zip(NAMES[names], (False, True), strict=True):
+            with output(f"{output_path}.{name}") as out:
+                for entry in counts.table(is_reverse=is_reverse, top=top):
+                    out.write(table_line(*entry))
+    if bad.count:
+        say(f"{bad.count} bad of {total} pairs")
+
+
+def project(
+    input: Input = "-",
+    tags: Annotated[
+        str | None, typer.Option("-t", "--tags", help="BIO tags, one a source word, a line a pair.")
+    ] = None,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="Tags such as <b>...</b> stand in the source text.")
+    ] = False,
+    links: Annotated[
+        str | None,
+        typer.Option("-a", "--links", help="Links, as i-j or i-j:p; else they are made."),
+    ] = None,
+    output_path: Annotated[
+        str, typer.Option("-o", "--output", help="Tags, or target text with tags.")
+    ] = "-",
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
+    ] = "default",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.999, help="Link words more probably linked than this."),
+    ] = None,
+) -> None:
+    """Carry labels of source words over to their translations: a line in, a line out.
+
+    Give BIO tags with --tags, or text with tags in it with --inline; links are counted without
+    the tags. What could not be carried over as it was is counted at the end.
+    """
+    if inline == (tags is not None):
+        raise typer.BadParameter("give either --tags FILE or --inline")
+    if [input, tags, links].count("-") > 1:
+        raise typer.BadParameter("only one of the files can be standard input")
+    resolved, bad = Resolved(), BadLines()
+    with closing(Source(input)) as source, output(output_path) as out:
+        given, kept = tee(read_as(tagged if inline else plain, source, source.name, bad))
+        pairs = (SentencePair(src.words, tgt) for src, tgt in given)
+        found = (
+            made_links(pairs, model, threshold)
+            if links is None
+            else (scored for _, scored in with_given_links(pairs, links, source.name))
+        )
+        rows = zip(found, kept, strict=False)
+        for line in bio_lines(rows, tags, resolved) if tags else inline_lines(rows, resolved):
+            out.write(line.encode() + b"\n")
+    say(f"tags: {resolved}" + (f"; {bad.count} bad lines" if bad.count else ""))
+
+
+Row = tuple[ScoredAlignment, tuple[Tagged, tuple[str, ...]]]
+
+
+def tagged(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
+    """A source with tags in it, and the words of its target."""
+    return read_tagged(src), split_words(tgt)
+
+
+def plain(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
+    """A source without tags, and the words of its target."""
+    words = split_words(src)
+    return Tagged(words, ((),) * len(words), (), frozenset(), ()), split_words(tgt)
+
+
+def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved) -> Iterator[str]:
+    """BIO tags of every target; those of a blank pair are lost."""
+    with closing(Source(tags)) as tag_lines:
+        lines = iter(tag_lines)
+        for number, (links, (src, tgt)) in enumerate(rows, 1):
+            line = next(lines, b"")
+            words = line.decode(errors="backslashreplace").split()
+            is_blank = not (src.words or tgt)
+            if len(words) != len(src.words) and not is_blank:
+                expected = f"expected {len(src.words)} tags, one for each source word"
+                raise InputError(tags, number, f"{expected}, found {len(words)}")
+            try:
+                spans = read_bio(words)
+            except ValueError as error:
+                raise InputError(tags, number, str(error)) from error
+            if is_blank:
+                resolved.lost += len(spans)
+                spans = []
+            yield " ".join(write_bio(project_spans(spans, links, len(tgt), resolved), len(tgt)))
+
+
+def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
+    """Target text of every pair, with the source's tags."""
+    for links, (src, tgt) in rows:
+        yield project_tags(src, tgt, links, resolved)
+
+
+def made_links(
+    pairs: Iterable[SentencePair], model: str, threshold: float | None
+) -> Iterator[ScoredAlignment]:
+    """Links that a model finds."""
+    from xalign.aligning.devices import prepare_memory
+
+    prepare_memory()
+    aligner = xalign.Aligner.from_pretrained(model, threshold=threshold)
+    return (found.scored() for found in aligner.probabilities(pairs))
+
+
+def with_given_links(
+    pairs: Iterable[SentencePair], path: str, pairs_path: str
+) -> Iterator[tuple[SentencePair, ScoredAlignment]]:
+    """Pairs, each with its line of the links at ``path``.
+
+    Errors: `InputError` when there are more of one than of the other, or a link names a word that
+    is not there.
+    """
+    with closing(Source(path)) as source:
+        rows = zip_longest(pairs, read_any_links(source, source.name))
+        for number, (pair, links) in enumerate(rows, 1):
+            if pair is None or links is None:
+                short, long = (pairs_path, path) if pair is None else (path, pairs_path)
+                expected = f"expected a line for line {number} of {long}, found the end"
+                raise InputError(short, number, expected)
+            for i, j in links.probabilities:
+                if i >= len(pair.src) or j >= len(pair.tgt):
+                    sizes = f"{len(pair.src)} and {len(pair.tgt)} words"
+                    expected = f"expected links between {sizes}, counted from 0"
+                    raise InputError(path, number, f"{expected}, found {i}-{j}")
+            yield pair, links

@@ -1,0 +1,1 @@
+"""Values and arithmetic on links; nothing in here imports torch."""
