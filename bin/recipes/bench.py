@@ -28,6 +28,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from xalign.training.data import Preparation, Sampler, open_corpus
 
 from bin.recipes import EXAMPLES, rivals
 from xalign import Aligner
@@ -38,7 +39,6 @@ from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig, Precision
 from xalign.model.cross_align import TLMHead
-from xalign.training.data import Preparation, Sampler, open_corpus
 from xalign.training.loop import Schedule, Trainer
 from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective

@@ -10,8 +10,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from tests.conftest import EXAMPLES
 from tests.cli.test_main import run
+from tests.conftest import EXAMPLES
 from tests.weights.test_backbones import save
 
 CORPUS = EXAMPLES / "de-en.txt"

@@ -2,32 +2,28 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from xalign.aligning.batching import map_in_order, plan
+from xalign.aligning.batching import map_in_order
 from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
 from xalign.aligning.networks import network_on
-from xalign.aligning.windows import Evidence, cut, merge, num_windows
+from xalign.aligning.settings import AlignerSettings
+from xalign.aligning.windows import PiecePair, Reading
 from xalign.alignment import Alignment, SentencePair, split_words
 from xalign.errors import DeviceError
 from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
-from xalign.model.config import Precision
+from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
-from xalign.model.extraction import batch_similarity, linked_words, probabilities, word_tables
-from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
+from xalign.model.extraction import WordTables, word_tables
+from xalign.model.packing import pack_pairs
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-PiecePair = tuple[PieceSentence, PieceSentence]
 
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
 GPU_THREADS = 2
@@ -36,7 +32,7 @@ GPU_THREADS = 2
 
 @dataclass(slots=True)
 class Counts:
-    """What has gone through an aligner since it was made.
+    """Numbers of pairs that have gone through an aligner since it was made.
 
     ``pairs`` were read, ``empty`` of them with a side without words, ``windowed`` with a side that
     is cut into windows; ``done`` are aligned.
@@ -46,21 +42,6 @@ class Counts:
     empty: int = 0
     windowed: int = 0
     done: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Parts of both sides of a long pair, and where in them they start."""
-
-    src: PieceSentence
-    tgt: PieceSentence
-    src_start: int
-    tgt_start: int
-
-    @property
-    def num_pieces(self) -> int:
-        """Pieces of both sides."""
-        return len(self.src) + len(self.tgt)
 
 
 class Aligner:
@@ -85,7 +66,6 @@ class Aligner:
         self.where = f"{','.join(map(str, devices))} ({precision})"
         self.counts = Counts()
         self._lock = threading.Lock()
-        self._limit = self.network.config.max_positions
         self._free: SimpleQueue[CrossAlign] = SimpleQueue()  # each thread takes a network
         for network in networks * threads:
             self._free.put(network)
@@ -98,36 +78,44 @@ class Aligner:
     ) -> "Aligner":  # fmt: skip
         """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
-        ``threshold`` replaces that of the rule (an argmax becomes eq. 10); it is of probabilities
-        as `probabilities` gives them. ``layer`` reads links off another layer of an encoder that
-        was never trained to align. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, several
-        with commas between, or ``all`` GPUs. ``precision`` is that of the layers' matrix products:
-        ``fp32``, ``int8`` (CPU), ``bf16``, ``fp16``, or what `choose_precision` finds. ``threads``
-        (CPU) is by default the number of usable cores. ``batch_pieces`` is how many pieces are
-        aligned at once, in each thread; on a GPU, less where memory does not suffice. With
-        ``compiled``, layers go through `torch.compile` first, once for batches of all sizes; it
-        needs a C++ compiler.
+        The arguments are the fields of `AlignerSettings`.
 
         Errors: `ModelError`, `DeviceError`.
         """
-        devices = choose_devices(device)
-        checkpoint = load(model, None if layer is None else separate(layer))
+        settings = AlignerSettings(
+            model, layer, threshold, device, precision, threads, batch_pieces, compiled
+        )
+        return cls.from_settings(settings)
+
+    @classmethod
+    def from_settings(cls, settings: AlignerSettings) -> "Aligner":
+        """Aligner of the model that ``settings`` name.
+
+        Errors: `ModelError`, `DeviceError`.
+        """
+        devices = choose_devices(settings.device)
+        layer, threshold = settings.layer, settings.threshold
+        checkpoint = load(settings.model, None if layer is None else separate(layer))
         if threshold is not None:
-            rule = checkpoint.rule
-            method = "pieces" if rule.method == "argmax" else rule.method
-            threshold = uncalibrated(threshold, rule.calibration)
-            checkpoint = replace(checkpoint, rule=replace(rule, method=method, threshold=threshold))
+            checkpoint = replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))
         is_gpu = devices[0].type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
         return cls(
-            checkpoint, devices=devices, precision=choose_precision(precision, devices[0]),
-            threads=GPU_THREADS if is_gpu else threads or usable_cores(),
-            batch_pieces=batch_pieces or default_pieces, compiled=compiled,
-        )  # fmt: skip
+            checkpoint,
+            devices=devices,
+            precision=choose_precision(settings.precision, devices[0]),
+            threads=GPU_THREADS if is_gpu else settings.threads or usable_cores(),
+            batch_pieces=settings.batch_pieces or default_pieces,
+            compiled=settings.compiled,
+        )
 
     def align(self, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:
         """Alignments of a stream of any length, in its order; an empty side gives no links."""
-        return self._map(pairs, self._links, WordProbabilities.alignment)
+        return (found.alignment() for found in self._read(pairs, only_links=True))
+
+    def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
+        """Alignment of one pair, given as text with spaces between words, or as words."""
+        return next(self.align([SentencePair(as_words(src), as_words(tgt))]))
 
     def probabilities(self, pairs: Iterable[SentencePair]) -> Iterator[WordProbabilities]:
         """The same stream's word pairs with their probabilities, linked or not.
@@ -137,169 +125,110 @@ class Aligner:
         >>> print(found.alignment(), found.matrix().shape, round(found.score, 1))
         0-0 1-1 (2, 2) 1.0
         """
-        return self._map(pairs, self._word_probabilities, self._calibrated)
+        for found in self._read(pairs, only_links=False):
+            yield replace(found, link=calibrated(found.link, self.rule.calibration))
 
-    def _map(
-        self, pairs: Iterable[SentencePair], run: Callable[[list[PiecePair]], list[Result]],
-        convert: Callable[[WordProbabilities], Result],
-    ) -> Iterator[Result]:  # fmt: skip
-        """Results of ``run`` on batches of pairs, and of ``convert`` for long and empty ones.
+    def _read(
+        self, pairs: Iterable[SentencePair], *, only_links: bool
+    ) -> Iterator[WordProbabilities]:
+        """Word pairs of every pair: words to pieces, pieces to batches, batches through a network.
 
         Every thread runs whole batches on one core: faster than sharing each matrix product, and
         no sum is ever cut differently.
         """
-        yield from map_in_order(
-            map(self._encode, pairs), lambda batch: self._run_batch(batch, run, convert),
+        readings = map(self._encode, pairs)
+        return map_in_order(
+            readings, partial(self._read_batch, only_links=only_links),
             size=num_pieces, length=longer_side, budget=self.batch_pieces, threads=self.threads,
         )  # fmt: skip
 
-    def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
-        """Alignment of one pair, given as text with spaces between words, or as words."""
-        pair = SentencePair(as_words(src), as_words(tgt))
-        return next(self.align([pair]))
-
-    def _encode(self, pair: SentencePair) -> PiecePair | None:
+    def _encode(self, pair: SentencePair) -> Reading:
+        encode = self.tokenizer.encode
+        reading = Reading((encode(pair.src), encode(pair.tgt)), self.network.config.max_pieces)
         self.counts.pairs += 1
-        if pair.is_empty:
-            self.counts.empty += 1
-            return None
-        encoded = self.tokenizer.encode(pair.src), self.tokenizer.encode(pair.tgt)
-        self.counts.windowed += self._is_long(encoded)
-        return encoded
+        self.counts.empty += pair.is_empty
+        self.counts.windowed += reading.is_long and not pair.is_empty
+        return reading
 
-    def _is_long(self, pair: PiecePair) -> bool:
-        return max(map(len, pair)) > self._limit
-
-    def _run_batch(
-        self, pairs: list[PiecePair | None], run: Callable[[list[PiecePair]], list[Result]],
-        convert: Callable[[WordProbabilities], Result],
-    ) -> list[Result]:  # fmt: skip
-        """Results of pairs of like size; None is an empty pair."""
-        whole = [pair for pair in pairs if pair is not None and not self._is_long(pair)]
-        found = iter(self._fitting(run, whole, num_pieces) if whole else [])
-        results = []
-        for pair in pairs:
-            if pair is None:
-                results.append(convert(WordProbabilities.nothing((0, 0))))
-            elif self._is_long(pair):
-                results.append(convert(self._long(pair)))
-            else:
-                results.append(next(found))
+    def _read_batch(self, readings: list[Reading], *, only_links: bool) -> list[WordProbabilities]:
+        """Read pairs of like size, window by window; all but long ones have one window."""
+        while waiting := [reading for reading in readings if reading.window]:
+            found = self._read_windows([reading.pieces for reading in waiting], only_links)
+            for reading, words in zip(waiting, found, strict=True):
+                reading.take(words)
         with self._lock:
-            self.counts.done += len(pairs)
-        return results
+            self.counts.done += len(readings)
+        threshold = None if self.rule.method == "argmax" else self.rule.threshold
+        return [reading.result(threshold) for reading in readings]
 
-    def _fitting(
-        self, run: Callable[[list[Item]], list[Result]], items: list[Item],
-        size: Callable[[Item], int],
-    ) -> list[Result]:  # fmt: skip
-        """Results of ``run`` for all items; in halves when memory does not suffice."""
-        pieces = sum(map(size, items))
-        if len(items) == 1 or pieces <= self.batch_pieces:
+    def _read_windows(self, windows: list[PiecePair], only_links: bool) -> list[WordProbabilities]:
+        """Word pairs of every window; by halves when memory does not suffice."""
+        pieces = sum(len(src) + len(tgt) for src, tgt in windows)
+        if len(windows) == 1 or pieces <= self.batch_pieces:
             try:
-                return run(items)
+                return self._run_network(windows, only_links)
             except torch.OutOfMemoryError as error:
-                if len(items) == 1:
+                if len(windows) == 1:
                     raise DeviceError(
                         f"a pair of {pieces} pieces does not fit the memory of {self.where}; "
                         "use --device cpu"
                     ) from error
                 self.batch_pieces = min(self.batch_pieces, pieces // 2)
-        half = len(items) // 2
-        return self._fitting(run, items[:half], size) + self._fitting(run, items[half:], size)
+        half = len(windows) // 2
+        first = self._read_windows(windows[:half], only_links)
+        return first + self._read_windows(windows[half:], only_links)
 
     @torch.inference_mode()
-    def _links(self, pairs: list[PiecePair]) -> list[Alignment]:
-        """Alignments of pairs in one pass and one copy back."""
-        scores, batch = self._similarities(pairs)
-        rows = linked_words(scores, batch.words, self.rule).nonzero().cpu().numpy()
-        ends = np.searchsorted(rows[:, 0], np.arange(len(pairs) + 1))
-        links = list(zip(*rows[:, 1:].T.tolist(), strict=True))
-        return [Alignment(frozenset(links[a:b])) for a, b in itertools.pairwise(ends)]
-
-    @torch.inference_mode()
-    def _word_probabilities(self, pairs: list[PiecePair]) -> list[WordProbabilities]:
-        """Word pairs of pairs with their probabilities, in one pass and two copies back."""
-        scores, batch = self._similarities(pairs)
-        linked, *tables = word_tables(scores, batch.words, self.rule)
-        table = torch.stack([*tables, linked.to(tables[0].dtype)])  # (4, B, S, T)
-        rows = (table > NEGLIGIBLE).any(0).nonzero()  # (K, 3)
-        b, i, j = rows.unbind(1)
-        link, forward, backward, is_link = table[:, b, i, j].cpu().numpy()  # each (K,)
-        link, is_link = calibrated(link, self.rule.calibration), is_link > 0
-        batch_places, src, tgt = rows.cpu().numpy().T
-        ends = np.searchsorted(batch_places, np.arange(len(pairs) + 1))
-        found = []
-        for pair, (start, end) in zip(pairs, itertools.pairwise(ends), strict=True):
-            k = slice(start, end)
-            columns = src[k], tgt[k], link[k], forward[k], backward[k], is_link[k]
-            found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
-        return found
-
-    def _calibrated(self, found: WordProbabilities) -> WordProbabilities:
-        """The same word pairs, with probabilities of links by the rule's calibration."""
-        return replace(found, link=calibrated(found.link, self.rule.calibration))
-
-    def _similarities(self, pairs: list[PiecePair]) -> tuple[Tensor, PairBatch]:
-        """Similarities (B, L, L) of the pieces of pairs, by a network that is free."""
+    def _run_network(self, windows: list[PiecePair], only_links: bool) -> list[WordProbabilities]:
+        """Word pairs of every window, in one pass through a network that is free."""
         network = self._free.get()
         try:
-            batch = pack_pairs(pairs).to(network.norm.weight.device)
-            return batch_similarity(network(batch), batch, self.rule), batch
+            batch = pack_pairs(windows).to(network.norm.weight.device)
+            tables = word_tables(network(batch), batch, self.rule, network.link_head)
+            return records(tables, windows, only_links=only_links)
         finally:
             self._free.put(network)
 
-    def _long(self, pair: PiecePair) -> WordProbabilities:
-        """Word pairs of a pair of which a side is longer than the encoder's limit."""
-        lengths = [len(side) - 2 for side in pair]
-        count = num_windows(max(lengths), self._limit - 2)
-        src_cuts, tgt_cuts = (cut(length, count) for length in lengths)
-        windows = [Window(self._window(pair[0], a), self._window(pair[1], b), a[0], b[0])
-                   for a, b in zip(src_cuts, tgt_cuts, strict=True)]  # fmt: skip
-        evidence: list[Evidence] = []
-        for places in plan([window.num_pieces for window in windows], self.batch_pieces):
-            chosen = [windows[k] for k in places]
-            evidence += self._fitting(self._evidence, chosen, lambda window: window.num_pieces)
-        src_words, tgt_words = (np.array(side.words[1:-1]) for side in pair)
-        return merge(evidence, src_cuts, tgt_cuts, src_words, tgt_words, self.rule)
 
-    def _window(self, side: PieceSentence, span: tuple[int, int]) -> PieceSentence:
-        """Pieces of a sentence from one place to another, as a sentence of their own."""
-        inner = slice(span[0] + 1, span[1] + 1)
-        ids = [self.tokenizer.bos, *side.ids[inner], self.tokenizer.eos]
-        return PieceSentence(ids, [-1, *side.words[inner], -1])
+def records(
+    tables: WordTables, windows: Sequence[PiecePair], *, only_links: bool
+) -> list[WordProbabilities]:
+    """What ``tables`` say of each window, without all that is negligible: two copies to the CPU.
 
-    @torch.inference_mode()
-    def _evidence(self, windows: list[Window]) -> list[Evidence]:
-        """Probable piece pairs of every window, at their places in the whole sentences."""
-        scores, batch = self._similarities([(window.src, window.tgt) for window in windows])
-        forward, backward = probabilities(scores, self.rule.scale)
-        src_owned, tgt_owned = (batch.words >= 0).tensor_split(2)
-        owned = src_owned[:, :, None] & tgt_owned[:, None]  # (B, L, L)
-        likely = ((forward > NEGLIGIBLE) | (backward > NEGLIGIBLE)) & owned
-        if self.rule.null_word and self.rule.method == "argmax":
-            likely &= (forward >= forward[:, :, :1]) & (backward >= backward[:, :1])
-        found = []
-        for k, window in enumerate(windows):
-            i, j = likely[k].nonzero(as_tuple=True)
-            columns = (
-                i + (window.src_start - 1),
-                j + (window.tgt_start - 1),
-                forward[k, i, j],
-                backward[k, i, j],
-            )
-            found.append(Evidence(*(column.cpu().numpy() for column in columns)))
-        return found
+    With ``only_links``, of linked words alone.
+    """
+    if only_links:
+        rows = tables.linked.nonzero()  # (K, 3)
+    else:
+        likely = [table > NEGLIGIBLE for table in (tables.link, tables.forward, tables.backward)]
+        rows = (likely[0] | likely[1] | likely[2] | tables.linked).nonzero()  # (K, 3)
+    places = rows.unbind(1)
+    values = torch.stack([table[places].float() for table in tables])  # (4, K)
+    link, forward, backward, linked = values.cpu().numpy()  # each (K,)
+    owners, src, tgt = rows.cpu().numpy().T
+    ends = np.searchsorted(owners, np.arange(len(windows) + 1))
+    columns = src, tgt, link, forward, backward, linked > 0
+    found = []
+    for pair, (start, end) in zip(windows, itertools.pairwise(ends), strict=True):
+        shape = pair[0].num_words, pair[1].num_words
+        found.append(WordProbabilities(*(column[start:end] for column in columns), shape))
+    return found
 
 
-def num_pieces(pair: PiecePair | None) -> int:
-    """Pieces of both sides of a pair."""
-    return len(pair[0]) + len(pair[1]) if pair else 0
+def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:
+    """``rule`` with a ``threshold`` of probabilities as users see them; argmax becomes eq. 10."""
+    method = "pieces" if rule.method == "argmax" else rule.method
+    return replace(rule, method=method, threshold=uncalibrated(threshold, rule.calibration))
 
 
-def longer_side(pair: PiecePair | None) -> int:
+def num_pieces(reading: Reading) -> int:
+    """Pieces of both sides of a pair; nothing where there is nothing to read."""
+    return sum(map(len, reading.pair)) if reading.window else 0
+
+
+def longer_side(reading: Reading) -> int:
     """Pieces of the longer side of a pair, to which attention pads the other."""
-    return max(map(len, pair)) if pair else 0
+    return max(map(len, reading.pair)) if reading.window else 0
 
 
 def as_words(sentence: str | Sequence[str]) -> tuple[str, ...]:

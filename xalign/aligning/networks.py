@@ -8,7 +8,7 @@ from xalign.aligning.devices import DTYPES
 from xalign.errors import DeviceError
 from xalign.model.cross_align import CrossAlign
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.model.quantized import with_projections
+from xalign.model.quantized import with_fast_projections
 from xalign.weights.checkpoint import Checkpoint
 
 
@@ -18,7 +18,7 @@ def network_on(
     """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
     network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
     if device.type == "cpu" and dtype == torch.float32:
-        network = with_projections(network, in_int8=precision == "int8")
+        network = with_fast_projections(network, in_int8=precision == "int8")
     else:
         network = copy.deepcopy(network).to(device)
         network.layers.to(dtype)

@@ -1,9 +1,8 @@
-"""Sides longer than the encoder's limit, in overlapping windows that are merged by probability.
+"""Long pairs, read in overlapping windows that follow the translation.
 
-Both sides of a pair are cut into the same number of windows at the same fractions of their length,
-each overlapping the next by half, and window k of the source meets window k of the target. A word
-is thus seen together with every word whose relative place differs from its own by less than half a
-window.
+A side longer than a model's window is cut. Each window starts where the links of the one before it
+say that the translation has come to, so that windows follow a translation that drifts. Where links
+say nothing, what is left of both sides is cut in proportion.
 """
 
 from collections.abc import Sequence
@@ -12,105 +11,173 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.links.probabilities import WordProbabilities, highest
-from xalign.model.config import ExtractionRule
+from xalign.links.probabilities import Ints, WordProbabilities
+from xalign.model.packing import PieceSentence
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
+PiecePair = tuple[PieceSentence, PieceSentence]
+Starts = tuple[int, int]
 
-
-def num_windows(longest: int, limit: int) -> int:
-    """How many windows of at most ``limit`` pieces cover a side of ``longest``.
-
-    >>> num_windows(100, limit=100), num_windows(101, limit=100)
-    (1, 2)
-    """
-    return 1 if longest <= limit else max(2, -(-2 * longest // (limit - 1)) - 1)
-
-
-def cut(length: int, count: int) -> list[tuple[int, int]]:
-    """First and last (exclusive) piece of each of ``count`` windows, each half over the next.
-
-    >>> cut(12, 3)
-    [(0, 6), (3, 9), (6, 12)]
-    """
-    if count == 1:
-        return [(0, length)]
-    steps = count + 1
-    return [(k * length // steps, -(-(k + 2) * length // steps)) for k in range(count)]
+STEP = 2 / 3
+"""Share of a window after which the next one starts."""
+BAND = 0.12
+"""Links this near to `STEP`, on average of both sides, tell where the translation is."""
+LEAST_LINKS = 3
+"""Fewer links than this tell nothing."""
+SLACK = 1.25
+"""Factor of the shorter side's share of a window, for translations that run ahead."""
+LEAST_PIECES = 32
+"""Least room for the shorter side of a window."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """Piece pairs seen in one window that may be links: places in the whole sentences, and the
-    probability of each in both directions; four arrays of one length."""
+class Window:
+    """Source words from ``src[0]`` up to ``src[1]`` (exclusive), and target words likewise."""
 
-    src: Ints
-    tgt: Ints
-    forward: Floats
-    backward: Floats
+    src: tuple[int, int]
+    tgt: tuple[int, int]
+
+
+class Reading:
+    """One pair on its way through a network, window by window; most pairs fit one window.
+
+    ``window`` is the next one to read, None at the end. Sides hold at most ``max_pieces`` pieces at
+    once, special ones included.
+    """
+
+    def __init__(self, pair: PiecePair, max_pieces: int) -> None:
+        self.pair, self.room = pair, max_pieces - 2
+        self.shape = pair[0].num_words, pair[1].num_words
+        self.found: list[tuple[Window, WordProbabilities]] = []
+        self.is_long = max(map(len, pair)) > max_pieces
+        self.ends = tuple(word_ends(side) for side in pair) if self.is_long else ()
+        whole = Window((0, self.shape[0]), (0, self.shape[1]))
+        self.window: Window | None = whole if all(self.shape) else None
+        if self.is_long and self.window:
+            self.window = self._window_at((0, 0))
+
+    @property
+    def pieces(self) -> PiecePair:
+        """Both sides of the window as sentences of their own."""
+        assert self.window is not None
+        if not self.is_long:
+            return self.pair
+        return self._part(0, self.window.src), self._part(1, self.window.tgt)
+
+    def take(self, found: WordProbabilities) -> None:
+        """Take what was found in the window, and go on to the next."""
+        window = self.window
+        assert window is not None
+        self.found.append((window, found))
+        is_last = (window.src[1], window.tgt[1]) == self.shape
+        self.window = None if is_last else self._window_at(self._next_starts(window, found))
+
+    def result(self, threshold: float | None) -> WordProbabilities:
+        """Word pairs of the whole pair; see `merge`."""
+        if not self.found:
+            return WordProbabilities.nothing((0, 0))
+        if not self.is_long:
+            return self.found[0][1]
+        return merge(self.found, self.shape, threshold)
+
+    def _part(self, side: int, span: tuple[int, int]) -> PieceSentence:
+        whole, (first, last) = self.pair[side], span
+        start = self._piece(side, first)
+        inner = slice(start, min(start + self.room, int(self.ends[side][last - 1])))
+        ids = [whole.ids[0], *whole.ids[inner], whole.ids[-1]]
+        words = [-1 if word < 0 else word - first for word in whole.words[inner]]
+        return PieceSentence(ids, [-1, *words, -1])
+
+    def _piece(self, side: int, word: int) -> int:
+        """Place of the first piece of a word."""
+        return int(self.ends[side][word - 1]) if word else 1
+
+    def _left(self, starts: Starts) -> list[int]:
+        """Pieces of each side from the words ``starts`` on."""
+        return [int(self.ends[k][-1]) - self._piece(k, start) for k, start in enumerate(starts)]
+
+    def _window_at(self, starts: Starts) -> Window:
+        """The window that begins with the words ``starts``; the last holds all that is left."""
+        left = self._left(starts)
+        share = self.room / max(left)
+        if share >= 1:
+            return Window((starts[0], self.shape[0]), (starts[1], self.shape[1]))
+        spans = []
+        for side, start in enumerate(starts):
+            room = self.room
+            if left[side] < max(left):
+                room = min(room, max(LEAST_PIECES, round(SLACK * share * left[side])))
+            last = np.searchsorted(self.ends[side], self._piece(side, start) + room, "right")
+            spans.append((start, max(start + 1, int(last), self._last_end(side))))
+        return Window(spans[0], spans[1])
+
+    def _last_end(self, side: int) -> int:
+        """Where the last window ended; none ends before it."""
+        last = self.found[-1][0] if self.found else Window((0, 0), (0, 0))
+        return (last.src, last.tgt)[side][1]
+
+    def _next_starts(self, window: Window, found: WordProbabilities) -> Starts:
+        """Words of both sides where the next window begins."""
+        spans = window.src, window.tgt
+        left = self._left((window.src[0], window.tgt[0]))
+        links = np.stack([found.src[found.linked], found.tgt[found.linked]])  # (2, links)
+        sizes = np.array([[last - first] for first, last in spans])
+        progress = (links / sizes).mean(0)
+        near = links[:, np.abs(progress - STEP) < BAND]
+        starts = []
+        for side, (first, last) in enumerate(spans):
+            if near.shape[1] >= LEAST_LINKS:
+                start = first + int(np.median(near[side]))
+            else:  # where the same share of what is left lies on both sides
+                pieces = STEP * self.room * left[side] / max(left)
+                place = self._piece(side, first) + pieces
+                start = int(np.searchsorted(self.ends[side], place, "right"))
+            if left[side] > self.room:  # no side stands still before its end is in sight
+                start = max(start, first + 1, first + (last - first) // 4)
+            starts.append(min(start, last, self.shape[side] - 1))
+        return starts[0], starts[1]
+
+
+def word_ends(sentence: PieceSentence) -> Ints:
+    """The place after the last piece of every word: (words,)."""
+    words = np.asarray(sentence.words)
+    places = (words >= 0).nonzero()[0]
+    ends = np.zeros(sentence.num_words, dtype=np.int64)
+    ends[words[places]] = places + 1  # the last one stays
+    return ends
 
 
 def merge(
-    windows: Sequence[Evidence], src_cuts: Sequence[tuple[int, int]],
-    tgt_cuts: Sequence[tuple[int, int]], src_words: Ints, tgt_words: Ints, rule: ExtractionRule,
+    found: Sequence[tuple[Window, WordProbabilities]], shape: tuple[int, int],
+    threshold: float | None,
 ) -> WordProbabilities:  # fmt: skip
-    """Word pairs by ``rule``, on probabilities averaged over the windows that see both pieces.
+    """Word pairs with the mean of their probabilities over the windows that see both words.
 
-    ``src_words`` and ``tgt_words`` are the words of all pieces of the two sides, -1 for none.
+    Those over ``threshold`` are linked or, without one, those that most of these windows link.
     """
-    src, tgt, forward, backward = (
-        np.concatenate([getattr(window, name) for window in windows])
-        for name in ("src", "tgt", "forward", "backward")
+    windows = [window for window, _ in found]
+    src = np.concatenate([words.src + window.src[0] for window, words in found])
+    tgt = np.concatenate([words.tgt + window.tgt[0] for window, words in found])
+    keys, places = np.unique(src * shape[1] + tgt, return_inverse=True)
+    src, tgt = keys // shape[1], keys % shape[1]
+    seen = num_seeing(src, tgt, windows)
+    link, forward, backward, linked = (
+        np.bincount(places, np.concatenate([getattr(words, name) for _, words in found]), len(keys))
+        / seen
+        for name in ("link", "forward", "backward", "linked")
     )
-    width = tgt_cuts[-1][1]
-    keys, places = np.unique(src * width + tgt, return_inverse=True)
-    src, tgt = keys // width, keys % width
-    seen = num_seeing(src, tgt, src_cuts, tgt_cuts)
-    forward = np.bincount(places, forward, len(keys)) / seen
-    backward = np.bincount(places, backward, len(keys)) / seen
-    counts = np.bincount(src_words + 1)[1:], np.bincount(tgt_words + 1)[1:]
-    is_mutual = is_first_highest(src, forward) & is_first_highest(tgt, backward)
-    keys, places = np.unique(src_words[src] * len(counts[1]) + tgt_words[tgt], return_inverse=True)
-    src, tgt = keys // len(counts[1]), keys % len(counts[1])
-    if rule.method == "words":  # as xalign.model.extraction.word_probabilities has it
-        given = np.bincount(places, forward, len(keys)) / counts[0][src]
-        back = np.bincount(places, backward, len(keys)) / counts[1][tgt]
-        link = np.sqrt(given * back) if rule.average == "geometric" else (given + back) / 2
-    else:
-        pieces = forward, backward, np.minimum(forward, backward)
-        given, back, link = (highest(places, values, len(keys)) for values in pieces)
-    link, given, back = (np.asarray(values, np.float32) for values in (link, given, back))
-    linked = link > np.float32(rule.threshold)
-    if rule.method == "argmax":
-        linked = np.bincount(places, is_mutual, len(keys)) > 0
-    return WordProbabilities(src, tgt, link, given, back, linked, (len(counts[0]), len(counts[1])))
+    is_linked = linked >= 0.5 if threshold is None else link > threshold
+    tables = [np.asarray(values, np.float32) for values in (link, forward, backward)]
+    return WordProbabilities(src, tgt, *tables, is_linked, shape)  # type: ignore[call-arg]
 
 
-def num_seeing(
-    src: Ints, tgt: Ints, src_cuts: Sequence[tuple[int, int]], tgt_cuts: Sequence[tuple[int, int]]
-) -> Ints:
-    """For each pair of a source and a target place, the number of windows that contain both."""
-    first, past = windows_of(src, src_cuts)
-    other_first, other_past = windows_of(tgt, tgt_cuts)
+def num_seeing(src: Ints, tgt: Ints, windows: Sequence[Window]) -> NDArray[np.int64]:
+    """For each pair of a source and a target word, the number of windows that hold both."""
+    first, past = windows_of(src, [window.src for window in windows])
+    other_first, other_past = windows_of(tgt, [window.tgt for window in windows])
     return np.minimum(past, other_past) - np.maximum(first, other_first)
 
 
-def windows_of(places: Ints, cuts: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
-    """First and last (exclusive) window that contains each of ``places``."""
-    starts, ends = np.array(cuts).T
-    return np.searchsorted(ends, places, "right"), np.searchsorted(starts, places, "right")
-
-
-def is_first_highest(groups: Ints, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Marks in every group the first of its highest values.
-
-    >>> is_first_highest(np.array([4, 4, 7]), np.array([0.2, 0.5, 0.1])).tolist()
-    [False, True, True]
-    """
-    order = np.lexsort((np.arange(len(groups)), -values, groups))
-    is_first = np.ones(len(groups), dtype=np.bool_)
-    is_first[1:] = groups[order][1:] != groups[order][:-1]
-    marked = np.zeros(len(groups), dtype=np.bool_)
-    marked[order[is_first]] = True
-    return marked
+def windows_of(words: Ints, spans: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
+    """First and last (exclusive) window that holds each of ``words``; ``spans`` never go back."""
+    starts, ends = np.array(spans).T
+    return np.searchsorted(ends, words, "right"), np.searchsorted(starts, words, "right")

@@ -2,11 +2,12 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from xalign.errors import ModelError
 
 Average = Literal["geometric", "arithmetic"]
+Method = Literal["words", "pieces", "argmax", "binary"]
 Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 """Numbers that matrix products are computed in."""
 
@@ -28,9 +29,18 @@ class Depth:
         return self.num_self_layers + self.num_cross_layers
 
 
+MIN_WINDOW = 16
+"""Pieces of the shortest window."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossAlignConfig:
-    """Sizes of `xalign.model.cross_align.CrossAlign`; for the layers see `Depth`."""
+    """Sizes of `xalign.model.cross_align.CrossAlign`; for the layers see `Depth`.
+
+    ``window`` is the number of pieces of a side that are aligned at once, 0 for ``max_positions``:
+    longer sides are cut. With ``link_channels``, the network has a link head of so many channels,
+    see `xalign.model.link_head.LinkHead`.
+    """
 
     vocab_size: int
     width: int
@@ -41,6 +51,18 @@ class CrossAlignConfig:
     num_cross_layers: int
     align_layer: int
     layer_norm_eps: float = 1e-12
+    window: int = 0
+    link_channels: int = 0
+
+    @property
+    def max_pieces(self) -> int:
+        """Pieces of a side that are aligned at once, special ones included."""
+        return self.window or self.max_positions
+
+    @property
+    def has_link_head(self) -> bool:
+        """Whether the network judges word pairs one by one."""
+        return self.link_channels > 0
 
     def __post_init__(self) -> None:
         sizes = (self.vocab_size, self.width, self.num_heads, self.ffn_width, self.max_positions)
@@ -52,14 +74,20 @@ class CrossAlignConfig:
         depth = self.num_self_layers + self.num_cross_layers
         if not 0 <= self.align_layer <= depth:
             raise ModelError(f"expected an align_layer from 0 to {depth}, found {self.align_layer}")
+        if self.window and not MIN_WINDOW <= self.window <= self.max_positions:
+            expected = f"expected a window from {MIN_WINDOW} to {self.max_positions} pieces, or 0"
+            raise ModelError(f"{expected}, found {self.window}")
+        if self.link_channels < 0:
+            raise ModelError(f"expected link_channels of at least 0, found {self.link_channels}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractionRule:
-    """How links are read off a similarity matrix.
+    """How links are read off a network.
 
-    ``words``: word pairs whose probability, the ``average`` of what each word gives to the pieces
-    of the other, exceeds ``threshold``. ``pieces``: piece pairs whose two softmax probabilities
+    ``binary``: word pairs whose probability, given by the network's link head, exceeds
+    ``threshold``. ``words``: word pairs whose probability, the ``average`` of what each word gives
+    to the pieces of the other, exceeds it. ``pieces``: piece pairs whose two softmax probabilities
     both exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
     Similarities are multiplied by ``scale`` before a softmax. With ``null_word``, the first special
     piece competes for links.
@@ -68,7 +96,7 @@ class ExtractionRule:
     link is right, from 0 to 1, both rising; ``threshold`` is of the former.
     """
 
-    method: Literal["words", "pieces", "argmax"] = "argmax"
+    method: Method = "argmax"
     threshold: float = 0.15
     scale: float = 1.0
     null_word: bool = False
@@ -77,10 +105,10 @@ class ExtractionRule:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "calibration", tuple(map(tuple, self.calibration)))
-        if self.method not in (methods := ("words", "pieces", "argmax")):
+        if self.method not in (methods := get_args(Method)):
             expected = f"expected an extraction method of {', '.join(methods)}"
             raise ModelError(f"{expected}, found {self.method!r}")
-        if self.average not in (averages := ("geometric", "arithmetic")):
+        if self.average not in (averages := get_args(Average)):
             raise ModelError(f"expected an average of {averages}, found {self.average!r}")
         if not 0 <= self.threshold < 1:
             raise ModelError(f"expected a threshold from 0 to below 1, found {self.threshold}")

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from xalign.model.config import CrossAlignConfig
 from xalign.model.layers import Layer
+from xalign.model.link_head import LinkHead, init_link_head
 from xalign.model.packing import PairBatch
 
 INIT_STD = 0.02
@@ -27,11 +28,13 @@ class CrossAlign(nn.Module):
     """Encodes both sentences of a pair, first apart, then each in view of the other.
 
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
-    align, only layers up to the alignment layer are run, and `pruned` keeps no others. With
+    align, only layers up to the alignment layer are run, and `pruned` keeps no others. A
+    ``link_head``, if there is one, judges word pairs from the states of the alignment layer. With
     ``recompute``, what is needed for gradients is computed again instead of kept.
     """
 
     recompute = False
+    link_head: LinkHead | None
 
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
         super().__init__()
@@ -41,6 +44,8 @@ class CrossAlign(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
         m, n = config.num_self_layers, config.num_cross_layers
         self.layers = nn.ModuleList(Layer(config, is_cross=layer >= m) for layer in range(m + n))
+        head = LinkHead(config.width, config.link_channels) if config.has_link_head else None
+        self.register_module("link_head", head)
 
     def layer_states(self, batch: PairBatch) -> Iterator[Tensor]:
         """States (N, D) of layer 0 (embeddings), then of every layer, from below."""
@@ -113,6 +118,16 @@ def init_as_identity(network: CrossAlign, generator: torch.Generator) -> None:
                 nn.init.zeros_(weights)
         for name in ("attention_norm", "ffn_norm"):
             layer.get_submodule(name).load_state_dict(below.state_dict())
+
+
+def with_link_head(network: CrossAlign, channels: int, generator: torch.Generator) -> CrossAlign:
+    """The same network with a new link head; all other weights are shared."""
+    other = copy.copy(network)
+    other.config = replace(network.config, link_channels=channels)
+    head = LinkHead(network.config.width, channels)
+    init_link_head(head, generator)
+    other._modules = {**network._modules, "link_head": head.to(network.norm.weight.device)}
+    return other
 
 
 def random_rotation(width: int, generator: torch.Generator) -> Tensor:

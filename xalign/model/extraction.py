@@ -1,14 +1,20 @@
 """From states to links: similarity, the two softmaxes (eq. 10), mutual argmax, pieces to words.
 
-Shapes: B pairs, S source pieces, T target pieces, D width. Words stand at places of their own in
-tables of the same size: (B, S, T) of words is filled up to the last word only.
+Shapes: B pairs, L pieces of the longest sentence, D width. Tables of words are (B, S, T): S and T
+are the ``num_words`` of a `PairBatch`.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from xalign.model.config import Average, ExtractionRule
+from xalign.model.link_head import LinkHead, WordPairs
 from xalign.model.packing import PairBatch
+
+States = tuple[Tensor, Tensor]
+"""States of the pieces of sources and targets, (B, L, D) each."""
 
 
 def similarity(src: Tensor, tgt: Tensor, src_keep: Tensor, tgt_keep: Tensor) -> Tensor:
@@ -45,47 +51,76 @@ def competing(batch: PairBatch, *, null_word: bool) -> Tensor:
     return keep
 
 
-def batch_similarity(
-    states: tuple[Tensor, Tensor], batch: PairBatch, rule: ExtractionRule
-) -> Tensor:
+def batch_similarity(states: States, batch: PairBatch, rule: ExtractionRule) -> Tensor:
     """Similarities (B, L, L) of the pieces of ``batch`` that compete for links under ``rule``."""
     src_keep, tgt_keep = competing(batch, null_word=rule.null_word).tensor_split(2)
     return similarity(*states, src_keep, tgt_keep)
 
 
-def pool_pieces(values: Tensor, words: Tensor, side: int, reduce: str) -> Tensor:
-    """Sums (``sum``) or maxima (``amax``) of ``values`` (B, S, T) over each word: (B, S, T).
+def pool_pieces(
+    values: Tensor, words: Tensor, side: int, reduce: str, length: int | None = None
+) -> Tensor:
+    """Sums (``sum``) or maxima (``amax``) of ``values`` (B, S, T) over each word along ``side``.
 
-    ``words`` are those of the pieces along dimension ``side``: (B, S) for 1, (B, T) for 2; -1 for
-    none. Word w comes to place w of that dimension, and 0 where there is no word. Pieces are added
-    one after the other, so that padding never changes a sum.
+    ``words`` are those of the pieces along that dimension: (B, S) for 1, (B, T) for 2; -1 for none.
+    Word w comes to place w of that dimension, which becomes ``length`` long, and 0 where there is
+    no word. Pieces are added one after the other, so that padding never changes a sum.
     """
-    length = values.shape[side]
+    length = values.shape[side] if length is None else length
     places = words.masked_fill(words < 0, length)  # one more, for what belongs to no word
     places = places[:, :, None] if side == 1 else places[:, None]
     padded = list(values.shape)
-    padded[side] += 1
+    padded[side] = length + 1
     pooled = values.new_zeros(padded)
     pooled = pooled.scatter_reduce(side, places.expand_as(values), values, reduce)
     return pooled.narrow(side, 0, length)
 
 
+def pool_table(values: Tensor, batch: PairBatch, reduce: str) -> Tensor:
+    """Sums or maxima of ``values`` of piece pairs (B, L, L) over each word pair: (B, S, T)."""
+    src_words, tgt_words = batch.words.tensor_split(2)
+    rows = pool_pieces(values, src_words, 1, reduce, batch.num_words[0])  # (B, S, L)
+    return pool_pieces(rows, tgt_words, 2, reduce, batch.num_words[1])  # (B, S, T)
+
+
 def word_probabilities(
-    forward: Tensor, backward: Tensor, src_words: Tensor, tgt_words: Tensor
+    forward: Tensor, backward: Tensor, batch: PairBatch
 ) -> tuple[Tensor, Tensor]:
-    """What words give to each other, of both softmaxes (B, S, T) of pieces: two (B, S, T).
+    """What words give to each other, of both softmaxes (B, L, L) of pieces: two (B, S, T).
 
     What a source piece gives to a target word is the sum over the pieces of that word; what a
     source word gives is the mean over its own pieces. The same holds backward. So words of many
     pieces, over which the softmaxes have to spread, give and get as much as others.
     """
-    each_way = []
-    for side, values, words in ((1, forward, src_words), (2, backward, tgt_words)):
-        sums = pool_pieces(pool_pieces(values, src_words, 1, "sum"), tgt_words, 2, "sum")
-        counts = pool_pieces(torch.ones_like(values), words, side, "sum")
-        each_way.append(sums / counts.clamp(min=1).narrow(3 - side, 0, 1))
-    given, back = each_way
+    src, tgt = (count.clamp(min=1) for count in pieces_of_words(batch))
+    given = pool_table(forward, batch, "sum") / src[:, :, None]
+    back = pool_table(backward, batch, "sum") / tgt[:, None]
     return given, back
+
+
+def pieces_of_words(batch: PairBatch) -> tuple[Tensor, Tensor]:
+    """Numbers of pieces of source words (B, S) and target words (B, T); 0 where there is none."""
+    sides = zip(batch.words.tensor_split(2), batch.num_words, strict=True)
+    src, tgt = (
+        pool_pieces(torch.ones_like(words, dtype=torch.float32)[:, :, None], words, 1, "sum", size)
+        for words, size in sides
+    )  # (B, S, 1), (B, T, 1)
+    return src[..., 0], tgt[..., 0]
+
+
+def word_states(states: States, batch: PairBatch) -> States:
+    """Mean state of the pieces of each source word (B, S, D) and target word (B, T, D), fp32."""
+    found = []
+    for x, words, size, count in zip(
+        states, batch.words.tensor_split(2), batch.num_words, pieces_of_words(batch), strict=True
+    ):
+        first = torch.arange(len(words), device=words.device)[:, None] * (size + 1)
+        places = (words.masked_fill(words < 0, size) + first).flatten()  # (B * L,)
+        sums = x.new_zeros(len(words) * (size + 1), x.shape[-1], dtype=torch.float32)
+        sums = sums.index_add(0, places, x.float().flatten(0, 1))  # (B * (S + 1), D)
+        means = sums.view(len(words), size + 1, -1)[:, :size] / count.clamp(min=1)[:, :, None]
+        found.append(means)
+    return found[0], found[1]
 
 
 def averaged(given: Tensor, back: Tensor, average: Average) -> Tensor:
@@ -93,47 +128,59 @@ def averaged(given: Tensor, back: Tensor, average: Average) -> Tensor:
     return (given * back).sqrt() if average == "geometric" else (given + back) / 2
 
 
-def link_scores(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
-    """What ``rule`` holds against its threshold, for every word pair, from 0 to 1: (B, S, T).
+class WordTables(NamedTuple):
+    """What a rule says of every word pair, each (B, S, T), 0 where there is no word.
 
-    ``similarities`` (B, S, T) are those of pieces, and ``words`` (2B, L) those of a `PairBatch`. By
-    a rule for pieces, two words are linked as surely as any of their pieces.
+    ``link`` is the probability of a link, ``forward`` what the source word gives to the target
+    word, ``backward`` the reverse. ``linked`` tells which word pairs the rule links: those whose
+    ``link`` exceeds its threshold or, by argmax, which knows no probability, those of pieces that
+    are each other's most similar.
     """
-    if rule.method == "argmax":
-        return highest_piece(mutual_argmax(similarities).to(similarities.dtype), words)
+
+    link: Tensor
+    forward: Tensor
+    backward: Tensor
+    linked: Tensor
+
+
+def word_tables(
+    states: States, batch: PairBatch, rule: ExtractionRule, head: LinkHead | None
+) -> WordTables:
+    """Read word pairs off the ``states`` of the alignment layer by ``rule``.
+
+    The rule ``binary`` asks the network's ``head``; for the others see `softmax_tables`.
+    """
+    if rule.method != "binary":
+        return softmax_tables(batch_similarity(states, batch, rule), batch, rule)
+    assert head is not None, "a model of this rule is loaded with its head"
+    words = word_pairs(states, batch, rule)
+    link = head(words).sigmoid() * words.mask
+    return WordTables(link, words.forward, words.backward, link > rule.threshold)
+
+
+def softmax_tables(similarities: Tensor, batch: PairBatch, rule: ExtractionRule) -> WordTables:
+    """Read word pairs off ``similarities`` (B, L, L) of pieces by their softmaxes.
+
+    By the rules ``pieces`` and ``argmax``, two words are linked if any of their pieces are
+    (eq. 10); by ``words``, if the average of what they give to each other exceeds the threshold.
+    """
     forward, backward = probabilities(similarities, rule.scale)
     if rule.method == "words":
-        given = word_probabilities(forward, backward, *words.tensor_split(2))
-        return averaged(*given, rule.average)
-    return highest_piece(torch.minimum(forward, backward), words)
-
-
-def highest_piece(values: Tensor, words: Tensor) -> Tensor:
-    """The highest of ``values`` (B, S, T) over the pieces of every word pair: (B, S, T)."""
-    src_words, tgt_words = words.tensor_split(2)
-    return pool_pieces(pool_pieces(values, src_words, 1, "amax"), tgt_words, 2, "amax")
-
-
-def linked_words(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> Tensor:
-    """Linked word pairs by ``rule``: bool (B, S, T); see `link_scores`."""
-    return link_scores(similarities, words, rule) > rule.threshold
-
-
-def word_tables(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> list[Tensor]:
-    """Of every word pair, four (B, S, T): whether it is linked, and three probabilities.
-
-    They are that of a link, what the source word gives to the target word, and the reverse. The
-    probability of a link is what `link_scores` gives, but by argmax, which knows none, that of
-    ``pieces``. Arguments as there.
-    """
-    forward, backward = probabilities(similarities, rule.scale)
-    if rule.method == "words":
-        given, back = word_probabilities(forward, backward, *words.tensor_split(2))
+        given, back = word_probabilities(forward, backward, batch)
         link = averaged(given, back, rule.average)
-        return [link > rule.threshold, link, given, back]
-    given, back, link = (
-        highest_piece(values, words)
-        for values in (forward, backward, torch.minimum(forward, backward))
-    )
-    linked = link_scores(similarities, words, rule) > rule.threshold
-    return [linked, link, given, back]
+        return WordTables(link, given, back, link > rule.threshold)
+    each = forward, backward, torch.minimum(forward, backward)
+    given, back, link = (pool_table(values, batch, "amax") for values in each)
+    if rule.method == "pieces":
+        return WordTables(link, given, back, link > rule.threshold)
+    mutual = mutual_argmax(similarities).to(link.dtype)
+    return WordTables(link, given, back, pool_table(mutual, batch, "amax") > 0)
+
+
+def word_pairs(states: States, batch: PairBatch, rule: ExtractionRule) -> WordPairs:
+    """Read off the ``states`` what a link head judges word pairs by."""
+    softmaxes = probabilities(batch_similarity(states, batch, rule), rule.scale)
+    given, back = word_probabilities(*softmaxes, batch)
+    src, tgt = (count > 0 for count in pieces_of_words(batch))  # (B, S), (B, T)
+    mask = src[:, :, None] & tgt[:, None]  # (B, S, T)
+    return WordPairs(given, back, *word_states(states, batch), mask, rule.scale)

@@ -8,7 +8,7 @@ sentences meet (attention, similarity) are they laid out as (2B, L).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ class PairBatch:
     ``ids`` and ``positions`` (N,): piece and place in its sentence. ``words`` (2B, L): the word
     that a piece belongs to; -1 at special pieces and padding. ``mask`` (2B, L): True at pieces.
     ``rows`` (2B, L): where in N a piece stands, 0 at padding. ``slots`` (N,): the way back, as
-    places in the flattened (2B, L).
+    places in the flattened (2B, L). ``num_words``: S and T, the size of tables of words, which is
+    the number of words of the longest source and target, rounded up.
     """
 
     ids: Tensor
@@ -36,13 +37,16 @@ class PairBatch:
     mask: Tensor
     rows: Tensor
     slots: Tensor
+    num_words: tuple[int, int]
 
     def to(self, device: torch.device) -> "PairBatch":
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        pinned = (getattr(self, field.name).pin_memory() for field in fields(self))
-        return PairBatch(*(tensor.to(device, non_blocking=True) for tensor in pinned))
+        names = [field.name for field in fields(self) if field.name != "num_words"]
+        pinned = {name: getattr(self, name).pin_memory() for name in names}
+        there = {name: tensor.to(device, non_blocking=True) for name, tensor in pinned.items()}
+        return replace(self, **there)
 
     def word_pieces(self) -> Tensor:
         """Which of the pieces end to end belong to a word: bool (N,)."""
@@ -101,8 +105,14 @@ def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatc
     ids = np.concatenate([np.asarray(sentence.ids, dtype=np.int64) for sentence in sentences])
     starts = np.cumsum(lengths) - lengths  # (2B,)
     positions = np.arange(total) - np.repeat(starts, lengths)  # (N,)
-    arrays = (
-        np.concatenate([ids, idle]), np.concatenate([positions, idle]), words, mask, rows,
-        np.concatenate([mask.ravel().nonzero()[0], idle]),
-    )  # fmt: skip
-    return PairBatch(*(torch.from_numpy(array) for array in arrays))
+    most = words.reshape(2, -1).max(1) + 1  # (2,)
+    src, tgt = (max(ROUND, -(-int(count) // ROUND) * ROUND) for count in most)
+    return PairBatch(
+        ids=torch.from_numpy(np.concatenate([ids, idle])),
+        positions=torch.from_numpy(np.concatenate([positions, idle])),
+        words=torch.from_numpy(words),
+        mask=torch.from_numpy(mask),
+        rows=torch.from_numpy(rows),
+        slots=torch.from_numpy(np.concatenate([mask.ravel().nonzero()[0], idle])),
+        num_words=(src, tgt),
+    )

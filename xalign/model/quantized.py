@@ -4,19 +4,17 @@ Shapes: N pieces end to end, I inputs and O outputs of a projection.
 """
 
 import copy
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from xalign.model.cross_align import CrossAlign
-from xalign.model.layers import Layer
-from xalign.model.packing import PairBatch
+from xalign.model.layers import Layer, Projections
 
 LEAST_SCALE = 1e-12
 """Of a row that is all zeros."""
 NORM_SPREAD = 3
-"""So many standard deviations hold nearly all that a norm gives."""
+"""Number of standard deviations that hold nearly all that a norm gives."""
 GELU_STEPS = 32
 """Steps below 0 for outputs of GELU, which are never below -0.17."""
 
@@ -82,26 +80,7 @@ class Int8Linear(nn.Module):
         return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 
-class InPlaceLayer(Layer):
-    """``layer`` with other ``projections``, for a network that learns nothing.
-
-    Whatever is read once is overwritten by what is made of it: at these sizes, new memory takes
-    longer than arithmetic.
-    """
-
-    def __init__(self, layer: Layer, projections: Mapping[str, nn.Module]) -> None:
-        nn.Module.__init__(self)
-        self.is_cross, self.num_heads = layer.is_cross, layer.num_heads
-        self._modules = layer._modules | dict(projections)
-
-    def forward(self, x: Tensor, batch: PairBatch) -> Tensor:
-        """As of a `Layer`: states of all pieces (N, D) to the next layer's (N, D)."""
-        x = self.attention_norm(self.attention_out(self.attend(x, batch)).add_(x))  # (N, D)
-        inner = torch.ops.aten.gelu_(self.ffn_in(x))  # (N, F)
-        return self.ffn_norm(self.ffn_out(inner).add_(x))  # type: ignore[no-any-return]
-
-
-def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
+def with_fast_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
     """The same network for a CPU, with faster projections; all else is shared.
 
     They compute in fp32 or, with ``in_int8``, in 8-bit integers, and learn nothing.
@@ -109,21 +88,35 @@ def with_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
     lower, layers, below = copy.copy(network), [], network.norm
     for layer in network.layers:
         assert isinstance(layer, Layer)
-        projections = (
-            {
-                "query_key_value": Int8Linear(layer.query_key_value, norm=below),
-                "attention_out": Int8Linear(layer.attention_out),
-                "ffn_in": Int8Linear(layer.ffn_in, norm=layer.attention_norm),
-                "ffn_out": Int8Linear(layer.ffn_out, below=GELU_STEPS),
-            }
-            if in_int8
-            else {
-                name: InPlaceLinear(part)
-                for name, part in layer.named_children()
-                if isinstance(part, nn.Linear)
-            }
+        projections = int8_projections(layer, below) if in_int8 else fp32_projections(layer)
+        fast = Layer(
+            network.config, is_cross=layer.is_cross, projections=projections, overwrites=True
         )
-        layers.append(InPlaceLayer(layer, projections))
+        fast.attention_norm, fast.ffn_norm = layer.attention_norm, layer.ffn_norm
+        layers.append(fast)
         below = layer.ffn_norm
     lower._modules = network._modules | {"layers": nn.ModuleList(layers)}
     return lower
+
+
+def fp32_projections(layer: Layer) -> Projections:
+    """Those of ``layer`` in fp32."""
+    names = ("query_key_value", "attention_out", "ffn_in", "ffn_out")
+    return Projections(*(InPlaceLinear(linear(layer, name)) for name in names))
+
+
+def int8_projections(layer: Layer, below: nn.LayerNorm) -> Projections:
+    """Those of ``layer`` in 8-bit integers; its inputs come from the norm ``below``."""
+    return Projections(
+        query_key_value=Int8Linear(linear(layer, "query_key_value"), norm=below),
+        attention_out=Int8Linear(linear(layer, "attention_out")),
+        ffn_in=Int8Linear(linear(layer, "ffn_in"), norm=layer.attention_norm),
+        ffn_out=Int8Linear(linear(layer, "ffn_out"), below=GELU_STEPS),
+    )
+
+
+def linear(layer: Layer, name: str) -> nn.Linear:
+    """The projection ``name`` of a layer that learns."""
+    part = layer.get_submodule(name)
+    assert isinstance(part, nn.Linear)
+    return part

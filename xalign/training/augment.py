@@ -5,11 +5,11 @@ elsewhere, each side of a pair alone. Links follow the words that they are links
 """
 
 import unicodedata
-from dataclasses import dataclass
 
 import numpy as np
 
 from xalign.alignment import GoldAlignment, Link, SentencePair
+from xalign.training.settings import Augmentation
 
 Words = tuple[str, ...]
 Origins = list[tuple[int, ...]]
@@ -22,36 +22,25 @@ MARKS = frozenset("-'’")
 """What some take for a part of a word, others for a word of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """Shares of sentences that lose their case, their diacritics, and their final punctuation.
+def augment(
+    pair: SentencePair, links: GoldAlignment, rates: Augmentation, number: int, seed: int
+) -> tuple[SentencePair, GoldAlignment]:
+    """The pair of line ``number`` and its links, changed or not, by ``rates`` and ``seed``.
 
-    ``recut`` is the share of those whose words are cut and joined anew, see `recut_words`. Every
-    draw comes from ``seed`` and the number of the line: the same line is always changed alike.
+    The same line is always changed in the same way.
     """
-
-    drop_case: float = 0.0
-    drop_diacritics: float = 0.0
-    drop_final: float = 0.0
-    recut: float = 0.0
-    seed: int = 1
-
-    def __call__(
-        self, pair: SentencePair, links: GoldAlignment, number: int
-    ) -> tuple[SentencePair, GoldAlignment]:
-        """The pair of line ``number`` and its links, changed or not."""
-        rates = (self.drop_case, self.drop_diacritics, self.drop_final)
-        if pair.is_empty or not any((*rates, self.recut)):
-            return pair, links
-        random = np.random.default_rng([self.seed, number])
-        draws = random.random((2, 3)) < rates
-        sides = [change(pair.src, *draws[0]), change(pair.tgt, *draws[1])]
-        origins: list[Origins] = [[(k,) for k in range(len(side))] for side in sides]
-        for side in range(2):
-            if self.recut and random.random() < self.recut:
-                sides[side], origins[side] = recut_words(sides[side], random)
-        moved = (move(found, *origins) for found in (links.sure, links.possible))
-        return SentencePair(*sides), GoldAlignment(*moved)
+    drops = (rates.drop_case, rates.drop_diacritics, rates.drop_final)
+    if pair.is_empty or not any((*drops, rates.recut)):
+        return pair, links
+    random = np.random.default_rng([seed, number])
+    draws = random.random((2, 3)) < drops
+    sides = [change(pair.src, *draws[0]), change(pair.tgt, *draws[1])]
+    origins: list[Origins] = [[(k,) for k in range(len(side))] for side in sides]
+    for side in range(2):
+        if rates.recut and random.random() < rates.recut:
+            sides[side], origins[side] = recut_words(sides[side], random)
+    moved = (move(found, *origins) for found in (links.sure, links.possible))
+    return SentencePair(*sides), GoldAlignment(*moved)
 
 
 def change(words: Words, lower: bool, plain: bool, short: bool) -> Words:

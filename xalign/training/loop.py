@@ -18,30 +18,29 @@ from torch import Tensor, nn
 
 from xalign.errors import TrainingError
 from xalign.training.objectives import Examples, Objective
+from xalign.training.settings import Schedule
+
+CLIP = 1.0
+"""Norm that gradients are clipped to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """How weights move: ``steps`` in all, the learning rate up for ``warmup``, then down to 0.
+class Batching:
+    """How a step is computed: ``shard_pieces`` is how many pieces a thread or device takes at once.
 
-    Gradients are clipped to a norm of ``clip``. ``shard_pieces`` is how many pieces a thread or a
-    device takes at once. Every random draw comes from ``seed``.
+    With ``bf16``, matrix products are computed in bfloat16.
     """
 
-    steps: int
-    warmup: int = 0
-    clip: float = 1.0
-    weight_decay: float = 0.0
     shard_pieces: int = 2048
     threads: int = 1
     bf16: bool = False
-    seed: int = 1
 
-    def factor(self, step: int) -> float:
-        """Share of the full learning rate at ``step``, counted from 0."""
-        rising = (step + 1) / (self.warmup + 1)
-        falling = (self.steps - step) / max(1, self.steps - self.warmup)
-        return min(1.0, rising, falling)
+
+def share_of_rate(schedule: Schedule, step: int) -> float:
+    """Share of the full learning rate at ``step``, counted from 0: up for ``warmup``, then down."""
+    rising = (step + 1) / (schedule.warmup + 1)
+    falling = (schedule.steps - step) / max(1, schedule.steps - schedule.warmup)
+    return min(1.0, rising, falling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,14 @@ class Trainer:
     """
 
     def __init__(
-        self, groups: Sequence[tuple[dict[str, nn.Parameter], float]], schedule: Schedule
-    ) -> None:
-        self.schedule, self.step = schedule, 0
+        self, groups: Sequence[tuple[dict[str, nn.Parameter], float]], schedule: Schedule,
+        batching: Batching,
+    ) -> None:  # fmt: skip
+        self.schedule, self.batching, self.step = schedule, batching, 0
         self.parameters = {name: value for group, _ in groups for name, value in group.items()}
         self.optimizer = torch.optim.AdamW(
             [{"params": list(group.values()), "lr": rate, "top": rate} for group, rate in groups],
-            weight_decay=schedule.weight_decay, foreach=True,
+            weight_decay=0.0, foreach=True,
         )  # fmt: skip
 
     def take_step(
@@ -86,8 +86,8 @@ class Trainer:
 
         Errors: `TrainingError` when the loss or the gradient is not a number.
         """
-        shards = cut_into_shards(batch, self.schedule.shard_pieces)
-        rank, world = position()
+        shards = cut_into_shards(batch, self.batching.shard_pieces)
+        rank, world = rank_and_world()
         work = [(k, shards[k]) for k in range(rank, len(shards), world)]
         gradients = [torch.zeros_like(value) for value in self.parameters.values()]
         sums = torch.zeros(2, dtype=torch.float64)
@@ -100,14 +100,14 @@ class Trainer:
         loss = float(sums[0] / sums[1].clamp(min=1))
         for value, total in zip(self.parameters.values(), gradients, strict=True):
             value.grad = total / sums[1].clamp(min=1).to(total.dtype)
-        norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), self.schedule.clip)
+        norm = nn.utils.clip_grad_norm_(list(self.parameters.values()), CLIP)
         if not (np.isfinite(loss) and bool(norm.isfinite())):
             raise TrainingError(
                 f"step {self.step + 1}: the loss is {loss}, the gradient norm {float(norm)}; "
                 "lower the learning rate, or go on from the last checkpoint with another --seed"
             )
         for group in self.optimizer.param_groups:
-            group["lr"] = group["top"] * self.schedule.factor(self.step)
+            group["lr"] = group["top"] * share_of_rate(self.schedule, self.step)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
@@ -119,7 +119,7 @@ class Trainer:
         """Gradients of one shard's loss, the loss, and its number of pieces."""
         seed = np.random.SeedSequence([self.schedule.seed, self.step, number]).generate_state(1)
         values = list(self.parameters.values())
-        with torch.autocast(values[0].device.type, torch.bfloat16, enabled=self.schedule.bf16):
+        with torch.autocast(values[0].device.type, torch.bfloat16, enabled=self.batching.bf16):
             loss, pieces = objective(examples, torch.Generator().manual_seed(int(seed[0])))
         found = torch.autograd.grad(loss, values, allow_unused=True)
         return found, float(loss.detach()), float(pieces)
@@ -153,7 +153,7 @@ def join_processes(device: torch.device) -> torch.device:
     return device
 
 
-def position() -> tuple[int, int]:
+def rank_and_world() -> tuple[int, int]:
     """Rank of this process, and how many there are."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
@@ -192,7 +192,7 @@ def steps(
 ) -> Iterator[Progress]:
     """Take steps up to the schedule's end; each is told of when it is done."""
     started, pieces = time.perf_counter(), 0
-    threads = trainer.schedule.threads
+    threads = trainer.batching.threads
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:
         while trainer.step < trainer.schedule.steps:
             batch = next(batches)

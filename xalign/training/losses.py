@@ -1,7 +1,7 @@
 """The two objectives: translation language modelling (eq. 11), self-supervised alignment (eq. 12).
 
-Shapes: B pairs, S source pieces, T target pieces, D width, K masked pieces, C candidate pieces;
-tables of words are of the same (B, S, T), filled up to the last word. A loss comes as a sum and the
+Shapes: B pairs, L pieces of the longest sentence, S and T source and target words of tables, D
+width, K masked pieces, C candidate pieces. A loss comes as a sum and the
 number of pieces it was summed over, so that parts of a batch, in threads or on other machines, add
 up to exactly the loss of the whole.
 """
@@ -15,7 +15,8 @@ from torch import Tensor
 from xalign.model.config import ExtractionRule
 from xalign.model.extraction import pool_pieces
 
-LossForm = Literal["words", "pieces", "paper"]
+Loss = Literal["binary", "words", "pieces", "paper"]
+"""The first is that of a link head, the others are forms of `ssa_loss`."""
 TINY = 1e-30
 """Least probability that a loss tells from nothing."""
 
@@ -49,25 +50,25 @@ def candidate_pieces(
 
 
 def spread_to_pieces(linked: Tensor, src_words: Tensor, tgt_words: Tensor) -> Tensor:
-    """Links of words (B, S, T) as links of all their pieces: bool (B, S, T).
+    """Links of words (B, S, T) as links of all their pieces: bool (B, L, L).
 
-    ``src_words`` (B, S) and ``tgt_words`` (B, T) are the word of each piece, -1 for none.
+    ``src_words`` and ``tgt_words`` (B, L) are the word of each piece, -1 for none.
     """
-    rows = src_words.clamp(min=0)[:, :, None].expand_as(linked)
-    columns = tgt_words.clamp(min=0)[:, None].expand_as(linked)
-    owned = (src_words >= 0)[:, :, None] & (tgt_words >= 0)[:, None]  # (B, S, T)
+    rows = src_words.clamp(min=0)[:, :, None].expand(-1, -1, linked.shape[2])  # (B, L, T)
+    columns = tgt_words.clamp(min=0)[:, None].expand(-1, src_words.shape[1], -1)  # (B, L, L)
+    owned = (src_words >= 0)[:, :, None] & (tgt_words >= 0)[:, None]  # (B, L, L)
     return linked.gather(1, rows).gather(2, columns) & owned
 
 
 def ssa_loss(
     similarities: Tensor, linked: Tensor, words: Tensor, rule: ExtractionRule,
-    form: LossForm, is_unsure: Tensor | None = None,
+    loss: Loss, is_unsure: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Sums of -log P_f over labelled source pieces, and of -log P_b over target pieces (eq. 12).
 
-    ``similarities`` (B, S, T) are those of pieces, ``linked`` (B, S, T) the word pairs to learn,
+    ``similarities`` (B, L, L) are those of pieces, ``linked`` (B, S, T) the word pairs to learn,
     ``words`` (2B, L) those of a `PairBatch`. Word pairs that ``is_unsure`` marks take no part. By
-    ``form``, a source piece is to give
+    the form of ``loss``, a source piece is to give
 
     - ``words``: to each of the k words that its own is linked to, 1/k of its probability, however
       that word's pieces share it;
@@ -84,24 +85,24 @@ def ssa_loss(
         lowest = torch.finfo(similarities.dtype).min
         similarities = similarities.masked_fill(unsure, lowest)
     scaled = similarities * rule.scale
-    labels = spread_to_pieces(linked, src_words, tgt_words)  # (B, S, T)
+    labels = spread_to_pieces(linked, src_words, tgt_words)  # (B, L, L)
     known = labels if is_unsure is None else labels | unsure
-    loss, pieces = scaled.new_zeros(()), scaled.new_zeros(())
+    total, pieces = scaled.new_zeros(()), scaled.new_zeros(())
     for side, own, other in ((2, src_words, tgt_words), (1, tgt_words, src_words)):
         given = scaled.log_softmax(side)
         surprise, targets = -given, labels
-        if form == "words":
+        if loss == "words":
             surprise = -pool_pieces(given.exp(), other, side, "sum").clamp(min=TINY).log()
             targets = words_of(labels, other, side)
-        count = targets.sum(side, keepdim=True)  # (B, S, 1) or (B, 1, T)
-        weights = targets / (count.clamp(min=1) if form != "paper" else 1)
-        loss = loss + (weights * surprise.masked_fill(~targets, 0)).sum()
+        count = targets.sum(side, keepdim=True)  # (B, L, 1) or (B, 1, L)
+        weights = targets / (count.clamp(min=1) if loss != "paper" else 1)
+        total = total + (weights * surprise.masked_fill(~targets, 0)).sum()
         pieces = pieces + (count > 0).sum()
         if rule.null_word:
-            is_null = (own >= 0) & ~known.any(side)  # (B, S) or (B, T)
-            loss = loss - given.select(side, 0)[is_null].sum()
+            is_null = (own >= 0) & ~known.any(side)  # (B, L)
+            total = total - given.select(side, 0)[is_null].sum()
             pieces = pieces + is_null.sum()
-    return loss, pieces
+    return total, pieces
 
 
 def words_of(labels: Tensor, words: Tensor, side: int) -> Tensor:

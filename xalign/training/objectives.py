@@ -1,51 +1,34 @@
-"""What a network is trained for: functions from a part of a batch to a loss.
+"""The objectives of training: functions from a part of a batch to a loss.
 
-An objective takes pairs and a source of random draws, and gives the loss summed over pieces and
-the number of these pieces. Shapes: B pairs, N pieces of all 2B sentences end to end, L longest
-sentence, D width.
+An objective takes examples and a source of random draws, and gives the loss summed over pieces (or
+words) and the number of these. Shapes: B pairs, N pieces of all 2B sentences end to end, L longest
+sentence, S and T source and target words of tables, D width.
 """
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+import torch.nn.functional as F
 from torch import Tensor
 
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, TLMHead
-from xalign.model.extraction import batch_similarity, link_scores
-from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
+from xalign.model.extraction import batch_similarity, word_pairs, word_tables
+from xalign.model.packing import PairBatch, pack_pairs
+from xalign.training.corpora import Example
 from xalign.training.losses import (
-    LossForm,
+    Loss,
     candidate_pieces,
     ssa_loss,
     tlm_loss,
 )
 from xalign.training.masking import Masking, mask_pieces
 
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), if any are given.
-
-    What scores over ``threshold`` is a link to a teacher; None leaves that to the teacher's rule.
-    """
-
-    src: PieceSentence
-    tgt: PieceSentence
-    links: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
-    threshold: float | None = None
-
-    @property
-    def num_pieces(self) -> int:
-        """Pieces of both sides."""
-        return len(self.src) + len(self.tgt)
-
-
 Examples = Sequence[Example]
+NO_LINKS = np.empty((0, 3), dtype=np.int64)
 Objective = Callable[[Examples, torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -77,7 +60,7 @@ def tlm_objective(
 
 def ssa_objective(
     network: CrossAlign, teacher: CrossAlign, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, form: LossForm, masking: Masking | None = None, evidence: float = 0.0,
+    rule: ExtractionRule, loss: Loss, masking: Masking | None = None, evidence: float = 0.0,
 ) -> Objective:  # fmt: skip
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
@@ -92,22 +75,19 @@ def ssa_objective(
         whole, device = pack(examples), network.norm.weight.device
         batch = whole.to(device)
         with torch.no_grad():
-            found = batch_similarity(teacher(batch), batch, teacher_rule)  # (B, L, L)
-            scores = link_scores(found, batch.words, teacher_rule)  # (B, L, L)
+            scores = word_scores(teacher, batch, teacher_rule)  # (B, S, T)
             if evidence:
                 scores = scores + evidence * (given_votes(examples, scores) - 0.5)
-            own = teacher_rule.threshold
-            least = [own if one.threshold is None else one.threshold for one in examples]
-            linked = scores > scores.new_tensor(least)[:, None, None]  # (B, L, L)
+            linked = scores > label_thresholds(examples, teacher_rule, scores)  # (B, S, T)
         seen = mask_pieces(whole, masking, generator).batch.to(device) if masking else batch
         similarities = batch_similarity(network(seen), seen, rule)  # (B, L, L)
-        return ssa_loss(similarities, linked, batch.words, rule, form)
+        return ssa_loss(similarities, linked, batch.words, rule, loss)
 
     return objective
 
 
 def links_objective(
-    network: CrossAlign, *, rule: ExtractionRule, form: LossForm, masking: Masking | None = None
+    network: CrossAlign, *, rule: ExtractionRule, loss: Loss, masking: Masking | None = None
 ) -> Objective:
     """Stage 2 with given links in place of a teacher's.
 
@@ -120,11 +100,95 @@ def links_objective(
             batch = mask_pieces(batch, masking, generator).batch
         batch = batch.to(network.norm.weight.device)
         similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
-        votes = given_votes(examples, similarities)
+        votes = given_votes(examples, similarities.new_empty(len(examples), *batch.num_words))
         sure, given = votes == 1, votes > 0
-        return ssa_loss(similarities, sure, batch.words, rule, form, given & ~sure)
+        return ssa_loss(similarities, sure, batch.words, rule, loss, given & ~sure)
 
     return objective
+
+
+class Labels(NamedTuple):
+    """What a link head is to say of word pairs: two tables (B, S, T).
+
+    ``target`` is the probability of a link, and ``is_known`` tells which word pairs have one.
+    """
+
+    target: Tensor
+    is_known: Tensor
+
+
+def binary_objective(
+    network: CrossAlign, teacher: CrossAlign | None, *, teacher_rule: ExtractionRule,
+    rule: ExtractionRule, doubt: float, masking: Masking | None = None,
+) -> Objective:  # fmt: skip
+    """Stage 2 for a link head: judge every word pair by itself (cross-entropy).
+
+    Of an example with given links, sure ones are learnt, possible ones are neither right nor wrong,
+    and all else is wrong. Of other examples, a frozen ``teacher`` links the words by
+    ``teacher_rule``; what it finds less probable than a link by at most ``doubt`` is neither right
+    nor wrong. Where pairs are joined, words of different pairs are not linked.
+    """
+    head = network.link_head
+    assert head is not None, "stages give a head to a network that is to learn this"
+
+    def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        whole, device = pack(examples), network.norm.weight.device
+        seen = mask_pieces(whole, masking, generator).batch if masking else whole
+        batch = seen.to(device)
+        words = word_pairs(network(batch), batch, rule)
+        labels = binary_labels(examples, words.forward, teacher, teacher_rule, doubt)
+        surprise = F.binary_cross_entropy_with_logits(head(words), labels.target, reduction="none")
+        loss = (surprise * (labels.is_known & words.mask)).sum()
+        return loss, words.mask.any(2).sum() + words.mask.any(1).sum()
+
+    return objective
+
+
+@torch.no_grad()
+def binary_labels(
+    examples: Examples, like: Tensor, teacher: CrossAlign | None, rule: ExtractionRule, doubt: float
+) -> Labels:
+    """Labels of the word pairs of ``examples``, in tables ``like`` (B, S, T)."""
+    votes = given_votes(examples, like)
+    target, is_known = (votes == 1).to(like.dtype), (votes != 0.5)
+    blocks = list(blocks_without_links(examples))
+    if blocks:
+        assert teacher is not None, "examples without links need a teacher"
+        parts = [part for *_, part in blocks]
+        batch = pack(parts).to(like.device)
+        scores = word_scores(teacher, batch, rule)  # (P, S, T)
+        least = label_thresholds(parts, rule, scores)  # (P, 1, 1)
+        linked, unsure = scores > least, (scores > least - doubt) & (scores <= least)
+        for k, (owner, i, j, part) in enumerate(blocks):
+            rows, columns = part.src.num_words, part.tgt.num_words
+            there = owner, slice(i, i + rows), slice(j, j + columns)
+            target[there] = linked[k, :rows, :columns].to(like.dtype)
+            is_known[there] = ~unsure[k, :rows, :columns]
+    return Labels(target, is_known)
+
+
+def blocks_without_links(examples: Examples) -> Iterator[tuple[int, int, int, Example]]:
+    """Parts of ``examples`` that no links are given for, each with the number of its example and
+    the number of source and target words before it there."""
+    for owner, example in enumerate(examples):
+        i, j = 0, 0
+        for part in example.parts or (example,):
+            if part.links is None:
+                yield owner, i, j, part
+            i, j = i + part.src.num_words, j + part.tgt.num_words
+
+
+def word_scores(teacher: CrossAlign, batch: PairBatch, rule: ExtractionRule) -> Tensor:
+    """What ``rule`` holds against its threshold, for every word pair, from 0 to 1: (B, S, T)."""
+    tables = word_tables(teacher(batch), batch, rule, teacher.link_head)
+    return tables.linked.float() if rule.method == "argmax" else tables.link
+
+
+def label_thresholds(examples: Examples, rule: ExtractionRule, like: Tensor) -> Tensor:
+    """The threshold of the teacher's links of every example: (B, 1, 1)."""
+    own = rule.threshold
+    least = [own if one.label_threshold is None else one.label_threshold for one in examples]
+    return like.new_tensor(least)[:, None, None]
 
 
 def pack(examples: Examples) -> PairBatch:
@@ -134,13 +198,14 @@ def pack(examples: Examples) -> PairBatch:
 
 def given_links(examples: Examples) -> Tensor:
     """Links given with ``examples``, as rows ``pair, i, j, is_sure`` (K, 4)."""
-    owners = np.repeat(np.arange(len(examples)), [len(example.links) for example in examples])
-    links = np.concatenate([example.links for example in examples])  # (K, 3)
+    given = [NO_LINKS if example.links is None else example.links for example in examples]
+    owners = np.repeat(np.arange(len(examples)), list(map(len, given)))
+    links = np.concatenate(given)  # (K, 3)
     return torch.from_numpy(np.column_stack([owners, links]))
 
 
 def given_votes(examples: Examples, like: Tensor) -> Tensor:
-    """What the links given with ``examples`` say of every word pair, as a table ``like`` (B, L, L).
+    """What the links given with ``examples`` say of every word pair, as a table ``like`` (B, S, T).
 
     1 for a sure link, 0.5 for one that is only possible, else 0.
     """

@@ -26,7 +26,7 @@ import torch
 
 import xalign
 from xalign.errors import ModelError
-from xalign.training.loop import Trainer, position, steps, wait_for_all
+from xalign.training.loop import Trainer, rank_and_world, steps, wait_for_all
 from xalign.training.objectives import Examples, Objective
 from xalign.training.tuning import Choices, DevSet, tune
 from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
@@ -34,11 +34,10 @@ from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
 
 @dataclass(slots=True)
 class Run:
-    """A run in ``folder``: validates and saves every ``every`` steps, keeps the best model.
+    """A run in ``folder``: validates and saves as its schedule says, and keeps the best model.
 
     The model is read by the best of ``choices`` on the development sets. Without these, the newest
-    model is the best one, and read as it is. With ``patience``, a run ends after so many
-    validations without a better one. Only the first of several processes writes.
+    model is the best one, and read as it is. Only the first of several processes writes.
     """
 
     folder: Path
@@ -46,8 +45,6 @@ class Run:
     trainer: Trainer
     dev: Sequence[DevSet]
     choices: Choices
-    every: int
-    patience: int = 0
     best: float = math.inf
     waited: int = 0
 
@@ -62,7 +59,7 @@ class Run:
                 advice = "go on with --resume, or name another folder"
                 raise ModelError(f"{self.folder}: holds a run; {advice}")
             wait_for_all()  # all have looked before one writes
-            if position()[0] == 0:
+            if rank_and_world()[0] == 0:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_json(record, {"settings": settings, **circumstances()})
             return
@@ -81,12 +78,12 @@ class Run:
         path = self.folder / "metrics.jsonl"
         kept = [record for record in read_metrics(path) if record["step"] <= self.trainer.step]
         for record in kept:
-            self._is_best(record["mean_aer"])
+            self._note(record["mean_aer"])
         with whole_file(path) as part:
             part.write_text("".join(json.dumps(record) + "\n" for record in kept))
 
-    def _is_best(self, mean: float | None) -> bool:
-        """Whether a mean AER is the lowest so far; remembers it, or how long ago that was."""
+    def _note(self, mean: float | None) -> bool:
+        """Note a mean AER, and tell whether it is the lowest so far."""
         if mean is None:
             return True
         is_best = mean < self.best
@@ -99,32 +96,36 @@ class Run:
     ) -> None:  # fmt: skip
         """Train to the end; ``show`` gets a record after every step, with AER where taken."""
         losses: list[float] = []
-        if self.trainer.schedule.steps == 0:
+        schedule = self.trainer.schedule
+        if schedule.steps == 0:
             self.save({"step": 0})
         for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
             rate = progress.pieces / max(progress.seconds, 1e-9)
             record = {"step": progress.step, "loss": progress.loss, "pieces_per_second": rate}
-            if progress.step % self.every == 0 or progress.step == self.trainer.schedule.steps:
+            if (
+                progress.step % self.trainer.schedule.every == 0
+                or progress.step == self.trainer.schedule.steps
+            ):
                 record["loss"] = sum(losses) / len(losses)
                 losses.clear()
                 self.save(record)
             show(record)
-            if self.patience and self.waited >= self.patience:
+            if schedule.patience and self.waited >= schedule.patience:
                 break
 
     def save(self, record: dict[str, Any]) -> None:
         """Validate; write metrics and state, and the model if it is the best so far."""
         checkpoint, record["aer"], record["mean_aer"] = self.checkpoint, {}, None
         if self.dev:
-            tuned = tune(checkpoint, self.dev, self.choices, self.trainer.schedule.threads)
+            tuned = tune(checkpoint, self.dev, self.choices, self.trainer.batching.threads)
             checkpoint, record["aer"], record["mean_aer"] = (
                 tuned.checkpoint,
                 tuned.rates,
                 tuned.mean,
             )
-        is_best = self._is_best(record["mean_aer"])
-        if position()[0]:
+        is_best = self._note(record["mean_aer"])
+        if rank_and_world()[0]:
             return
         if is_best:
             save_folder(checkpoint, self.folder)

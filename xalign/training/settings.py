@@ -1,57 +1,230 @@
-"""What has a part in the result of a run (`Settings`), and where it happens (`Machine`)."""
+"""Settings of training, which are also the options of the command line.
 
+All but `Machine` have a part in the result of a run, and are recorded with it.
+"""
+
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from xalign.training.augment import Augmentation
+from xalign.model.config import Average
+from xalign.settings import Setting
+
+InitCross = Literal["identity", "random", "copy"]
+LossName = Literal["auto", "binary", "words", "pieces", "paper"]
+TrainingPrecision = Literal["auto", "fp32", "bf16"]
+NO_FILE = "none"
+"""In the place of a file of links: a teacher finds them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What both stages need to know; recorded with the run.
+class Text:
+    """Corpora to learn from, and development sets to validate on.
 
-    ``corpora`` are drawn from by ``weights``, or, without these, by their number of pairs to the
-    power of 1 / ``temperature``. A step takes ``batch_pieces`` pieces in all, on however many
-    devices. ``rate`` is the learning rate of the cross-attention layers (and the TLM head),
-    ``self_rate`` that of the top ``tune_self`` self-attention layers and, if asked, of the
-    embeddings; all else is frozen. ``mask_rate`` of the pieces are masked: in stage 1 to be
-    predicted, in stage 2 to be linked as the teacher links them, who sees all; with
-    ``label_thresholds``, one for each corpus, what scores over these is a link to the teacher.
-    Every ``every`` steps the run is validated on ``dev`` and saved; it ends early after
-    ``patience`` validations without a better mean AER (0: never).
+    Pairs are drawn from the corpora by ``weight`` or, without it, by their number of pairs to the
+    power of 1 / ``temperature``.
     """
 
-    corpora: tuple[str, ...]
-    weights: tuple[float, ...] = ()
-    temperature: float = 1.0
-    steps: int
-    batch_pieces: int
-    rate: float
-    self_rate: float
-    tune_self: int
-    tune_embeddings: bool = False
-    warmup: int
-    mask_rate: float
-    label_thresholds: tuple[float, ...] = ()
-    max_pieces: int
+    input: Annotated[
+        tuple[str, ...],
+        Setting("Sentence pairs; repeat it for more files.", flags=("-i", "--input")),
+    ]
+    dev: Annotated[
+        tuple[str, ...],
+        Setting("Sentence pairs to validate on; dev.txt needs gold links in dev.talp."),
+    ] = ()
+    weight: Annotated[
+        tuple[float, ...],
+        Setting("Share of each -i, in the same order; default: by size.", panel="Schedule"),
+    ] = ()
+    temperature: Annotated[
+        float,
+        Setting("Without --weight, sizes count to the power of 1/T.", min=0.1, panel="Schedule"),
+    ] = 1.0
+    max_pieces: Annotated[
+        int, Setting("Leave out pairs with more pieces on a side.", min=3, panel="Schedule")
+    ] = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The network to start from: an encoder, and the depth of the network on top of it."""
+
+    model: Annotated[str, Setting("Encoder to start from.", flags=("-m", "--model"))] = "e5-small"
+    self_layers: Annotated[int | None, Setting("m: number of encoder layers to keep.", min=0)] = (
+        None
+    )
+    cross_layers: Annotated[int | None, Setting("n: number of cross-attention layers.", min=0)] = (
+        None
+    )
+    align_layer: Annotated[
+        int | None,
+        Setting("c: layer to read links off; default: the best on --dev.", min=0),
+    ] = None
+    init_cross: Annotated[
+        InitCross,
+        Setting("Cross-attention layers start as the identity, at random, or as encoder layers."),
+    ] = "identity"
+    negatives: Annotated[
+        int, Setting("Negative pieces to sample for each batch.", min=1, panel="Schedule")
+    ] = 6000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The links to learn: given ones, a teacher's, or a mixture.
+
+    ``links`` has a file for each corpus, or `NO_FILE` where the ``teacher`` (by default a frozen
+    copy of the model) finds them. With ``evidence``, given links do not replace the teacher's but
+    add to them, see `xalign.training.objectives.ssa_objective`.
+    """
+
+    links: Annotated[
+        tuple[str, ...],
+        Setting("Links of each -i, in the same order; 'none': the teacher finds them."),
+    ] = ()
+    teacher: Annotated[
+        str | None, Setting("Model whose links are learnt; default: the model itself.")
+    ] = None
+    evidence: Annotated[
+        float,
+        Setting("Add --links to the teacher's links with this weight; 0: replace them.", min=0),
+    ] = 0.0
+    label_threshold: Annotated[
+        tuple[float, ...],
+        Setting("Threshold of the teacher's links in each -i; default: the teacher's own."),
+    ] = ()
+    doubt: Annotated[
+        float,
+        Setting(
+            "Leave out word pairs that the teacher finds below its threshold by at most this.",
+            min=0, max=1,
+        ),
+    ] = 0.35  # fmt: skip
+    loss: Annotated[
+        LossName,
+        Setting("binary: judge word pairs one by one; paper, pieces, words: softmaxes (eq. 12)."),
+    ] = "auto"
+    null_word: Annotated[bool, Setting("Label words without a link with the null word.")] = False
+    average: Annotated[Average, Setting("How to average the two directions.", panel="Network")] = (
+        "arithmetic"
+    )
+    scale: Annotated[
+        float | None,
+        Setting("Factor of similarities in softmaxes; default: 4/sqrt(width).", panel="Network"),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        Setting(
+            "Threshold of the new model; default: the best on --dev.",
+            min=0, max=0.999, panel="Network",
+        ),
+    ] = None  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long and how fast the weights move, and which of them.
+
+    A step takes ``batch_pieces`` pieces in all, on however many devices. ``lr`` is the learning
+    rate of the cross-attention layers (and the TLM head), ``self_lr`` that of the top
+    ``tune_self`` self-attention layers and, if asked, of the embeddings, ``head_lr`` that of the
+    link head; all else is frozen. ``mask_rate`` of the pieces are masked: in stage 1 to be
+    predicted, in stage 2 to be linked all the same. A share ``join`` of the examples are several
+    pairs end to end, of at most ``max_pieces`` on a side. Every ``every`` steps the run is
+    validated and saved; it ends early after ``patience`` validations without a better mean AER.
+    """
+
+    steps: Annotated[int, Setting("Number of batches to learn from.", min=0)] = 200
+    batch_pieces: Annotated[int, Setting("Pieces in a batch, over all devices.", min=1)] = 4096
+    lr: Annotated[float, Setting("Learning rate of the cross-attention layers.")] = 1.5e-4
+    self_lr: Annotated[float, Setting("Learning rate of the layers below.")] = 1.5e-4
+    head_lr: Annotated[float, Setting("Learning rate of the link head.")] = 3e-3
+    warmup: Annotated[int, Setting("Steps in which the learning rate rises.", min=0)] = 10
+    mask_rate: Annotated[float, Setting("Share of pieces that are masked.", min=0, max=0.9)] = 0.3
+    join: Annotated[
+        float,
+        Setting(
+            "Share of examples that are several pairs end to end.",
+            min=0, max=1, panel="Augmentation",
+        ),
+    ] = 0.0  # fmt: skip
+    tune_self: Annotated[
+        int, Setting("Train only the top N self-attention layers.", min=0, panel="Network")
+    ] = 12
+    tune_embeddings: Annotated[
+        bool, Setting("Train positions too, and pieces that are not packed.", panel="Network")
+    ] = False
+    every: Annotated[int, Setting("Validate and save every N steps.", min=1)] = 50
+    patience: Annotated[
+        int, Setting("Stop after N validations without a better AER; 0: never.", min=0)
+    ] = 0
+    seed: Annotated[int, Setting("Random seed.", min=0)] = 1
+    precision: Annotated[
+        TrainingPrecision, Setting("auto: bf16 on a GPU that has it.", panel="Machine")
+    ] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """Shares of sentences that are changed; see `xalign.training.augment.augment`."""
+
+    drop_case: Annotated[
+        float, Setting("Share of sentences that are lower-cased.", min=0, max=1)
+    ] = 0.0
+    drop_diacritics: Annotated[
+        float, Setting("Share of sentences that lose their diacritics.", min=0, max=1)
+    ] = 0.0
+    drop_final: Annotated[
+        float, Setting("Share of sentences that lose their final punctuation.", min=0, max=1)
+    ] = 0.0
+    recut: Annotated[
+        float,
+        Setting(
+            "Share of sentences whose words are cut elsewhere (Chinese, Japanese, -, ').",
+            min=0, max=1,
+        ),
+    ] = 0.0  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """Stage 1, TLM."""
+
+    text: Text
+    start: Start
+    schedule: Schedule
     augmentation: Augmentation = field(default_factory=Augmentation)
-    every: int
-    patience: int = 0
-    dev: tuple[str, ...] = ()
-    precision: Literal["fp32", "bf16"] = "fp32"
-    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneSettings:
+    """Stage 2, alignment; it starts from ``model``."""
+
+    model: str
+    text: Text
+    labels: Labels
+    schedule: Schedule
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def default_cache() -> Path:
+    """The folder of corpora that are cut into pieces."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "xalign" / "corpora"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where a run happens, which has no part in its result: device, threads, cache, shard size.
+    """Where a run happens, which has no part in its result.
 
     With ``recompute``, layers are computed again for their gradients, which saves memory.
     """
 
-    device: str
-    threads: int
-    cache: Path
-    shard_pieces: int = 2048
-    recompute: bool = False
+    device: Annotated[str, Setting("auto, cpu, cuda or cuda:N.")] = "auto"
+    threads: Annotated[int | None, Setting("CPU threads; default: one per core.", min=1)] = None
+    recompute: Annotated[bool, Setting("Save memory: compute layers again for gradients.")] = False
+    cache: Annotated[Path, Setting("Folder of corpora that are cut into pieces.")] = field(
+        default_factory=default_cache
+    )

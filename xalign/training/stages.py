@@ -1,4 +1,4 @@
-"""The two stages, put together: TLM (`train_tlm`) and SSA (`finetune_ssa`)."""
+"""The two stages, put together: TLM (`train_tlm`) and alignment (`finetune`)."""
 
 import dataclasses
 import itertools
@@ -6,175 +6,254 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from xalign.aligning.devices import choose_device
+from xalign.aligning.devices import choose_device, usable_cores
 from xalign.errors import InputError, ModelError
-from xalign.model.config import Average, Depth, ExtractionRule
+from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
     CrossAlign,
     TLMHead,
     init_as_identity,
     init_randomly,
+    with_link_head,
 )
-from xalign.training.data import (
-    Corpus,
-    Preparation,
-    Sampler,
-    linked_pairs,
-    open_corpus,
-)
-from xalign.training.loop import Schedule, Trainer
-from xalign.training.losses import LossForm
+from xalign.training.corpora import Corpus, Preparation, join, linked_pairs, open_corpus
+from xalign.training.loop import Batching, Trainer, join_processes
+from xalign.training.losses import Loss
 from xalign.training.masking import Masking
 from xalign.training.objectives import (
     Examples,
+    Objective,
+    binary_objective,
     frozen_copy,
     links_objective,
     ssa_objective,
     tlm_objective,
 )
 from xalign.training.run import Run
-from xalign.training.settings import Machine, Settings
+from xalign.training.sampling import Sampler
+from xalign.training.settings import (
+    NO_FILE,
+    FinetuneSettings,
+    Machine,
+    Schedule,
+    Start,
+    TrainSettings,
+)
 from xalign.training.tuning import THRESHOLDS, Choices, DevSet, open_dev_set
+from xalign.weights.backbones import training_depth
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.tokenizer import Tokenizer
 
 Show = Callable[[dict[str, Any]], None]
-InitCross = Literal["identity", "random", "copy"]
 Groups = list[tuple[dict[str, nn.Parameter], float]]
 
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
-DEFAULT_THRESHOLDS: dict[LossForm, float] = {"words": 0.475, "pieces": 0.475, "paper": 0.15}
-"""Thresholds of a model that no development sets chose one for, by what it was taught to give."""
+DEFAULT_THRESHOLDS = {"binary": 0.5, "words": 0.475, "pieces": 0.475, "paper": 0.15}
+"""Thresholds of a model that no development sets chose one for, by its loss."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
 """Scales to try after stage 2, in units of that in training."""
 HELD_OUT, MAX_HELD_OUT = 10, 500
-"""Of given links without development sets, every so many-th pair validates, up to a number."""
+"""Of given links without development sets, every N-th pair validates, up to a number."""
+LINK_CHANNELS = 24
+"""Channels of a new link head."""
+CPU_SHARD_PIECES, GPU_SHARD_PIECES = 2048, 16384
+"""Pieces that a thread, or a device, takes at once."""
 
 
 def train_tlm(
-    settings: Settings, machine: Machine, output: Path, *, model: str, depth: Depth,
-    init_cross: InitCross, negatives: int,
-    choose_layer: bool, resume: bool, show: Show,
-) -> None:  # fmt: skip
+    settings: TrainSettings, machine: Machine, output: Path, *, resume: bool, show: Show
+) -> None:
     """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``.
 
-    With ``choose_layer``, the alignment layer is that of the cross-attention layers which links
-    best on the development sets; else that of ``depth``.
+    Without an ``align_layer``, that of the cross-attention layers is chosen which links best on the
+    development sets.
     """
-    checkpoint = load(model, depth, None if init_cross == "copy" else settings.seed)
-    if init_cross == "identity":
-        init_as_identity(checkpoint.network, torch.Generator().manual_seed(settings.seed))
+    start, text, schedule = settings.start, settings.text, settings.schedule
+    depth = depth_of(start)
+    device = join_processes(choose_device(machine.device))
+    checkpoint = load(start.model, depth, None if start.init_cross == "copy" else schedule.seed)
+    if start.init_cross == "identity":
+        init_as_identity(checkpoint.network, torch.Generator().manual_seed(schedule.seed))
     checkpoint = dataclasses.replace(checkpoint, rule=ExtractionRule(method="words"))
-    network = place(checkpoint.network, machine)
+    network = place(checkpoint.network, machine, device)
     head = TLMHead(network.config)
-    init_randomly(head, torch.Generator().manual_seed(settings.seed))
-    head.to(network.norm.weight.device)
-    corpora = [open_one(path, settings, machine, checkpoint) for path in settings.corpora]
-    masking = masking_for(settings, checkpoint.tokenizer, corpora)
-    objective = tlm_objective(network, head, masking=masking, negatives=negatives)
-    groups = trained_parts(network, settings)
-    groups.append(
-        ({f"head.{name}": value for name, value in head.named_parameters()}, settings.rate)
-    )
+    init_randomly(head, torch.Generator().manual_seed(schedule.seed))
+    head.to(device)
+    preparation = preparation_for(settings, checkpoint)
+    corpora = [
+        open_corpus(path, checkpoint.tokenizer, machine.cache, preparation) for path in text.input
+    ]
+    masking = masking_for(schedule.mask_rate, checkpoint.tokenizer, corpora)
+    objective = tlm_objective(network, head, masking=masking, negatives=start.negatives)
+    groups = trained_parts(network, schedule)
+    groups.append(({f"head.{name}": value for name, value in head.named_parameters()}, schedule.lr))
     unit = 1 / math.sqrt(network.config.width)
     layers: tuple[int, ...] = (depth.align_layer,)
-    if choose_layer and depth.num_cross_layers:
+    if start.align_layer is None and depth.num_cross_layers:
         layers = tuple(range(depth.num_self_layers + 1, depth.num_layers + 1))
     choices = Choices(layers, tuple(unit * scale for scale in STAGE_1_SCALES))
-    dev = [open_dev_set(path) for path in settings.dev]
-    run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
-    record = dataclasses.asdict(settings) | dataclasses.asdict(depth) | {
-        "stage": "tlm", "model": model, "init_cross": init_cross, "negatives": negatives,
-        "data": [corpus.sha256 for corpus in corpora], "choose_layer": choose_layer,
-    }  # fmt: skip
-    run.start(as_json(record), resume=resume)
+    dev = [open_dev_set(path) for path in text.dev]
+    run = make_run(schedule, machine, device, output, checkpoint, groups, dev, choices)
+    run.start(record_of(settings, "train", corpora, device), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
 
 
-def finetune_ssa(
-    settings: Settings, machine: Machine, output: Path, *, model: str, teacher: str | None,
-    links: Sequence[str], form: LossForm, scale: float | None, threshold: float | None,
-    evidence: float, average: Average, null_word: bool, resume: bool, show: Show,
-) -> None:  # fmt: skip
-    """Stage 2 (eq. 12): learn a teacher's links, raised to words, up to the alignment layer.
+def finetune(
+    settings: FinetuneSettings, machine: Machine, output: Path, *, resume: bool, show: Show
+) -> None:
+    """Stage 2: learn links of words, up to the alignment layer.
 
-    The teacher is a frozen copy of ``model`` or, if given, the model ``teacher``; its links are
-    read off by its own rule. With ``links``, a file for each corpus, these are learnt instead or,
-    with ``teacher`` as well, weighed with its own (``evidence``, see `ssa_objective`).
-    Similarities are multiplied by ``scale``, by default 4 / sqrt(width), and links are read off by
-    the ``average`` of both softmaxes. Without ``threshold``, it is chosen on the development sets,
-    and the scale that the result is read by with it. Given links without such sets are validated on
-    a part that is held out.
+    They are a teacher's, read off by its own rule (eq. 12), or given ones, or both, see `Labels`.
+    Without a ``threshold``, it is chosen on the development sets, and the scale of softmaxes with
+    it. Given links without such sets are validated on a part that is held out.
+
+    Errors: `ModelError`, `InputError`, `TrainingError`.
     """
-    started = load(model)
-    network = place(started.network.pruned(), machine)
-    rule = ExtractionRule(
-        method="pieces" if form == "paper" else "words", average=average, null_word=null_word,
-        scale=SIMILARITY_SCALE / math.sqrt(network.config.width) if scale is None else scale,
-        threshold=DEFAULT_THRESHOLDS[form] if threshold is None else threshold,
-    )  # fmt: skip
-    only_links = bool(links) and teacher is None
-    hold_out = HELD_OUT if links and not settings.dev else 0
-    given: Sequence[str | None] = links or [None] * len(settings.corpora)
-    least: Sequence[float | None] = settings.label_thresholds or [None] * len(settings.corpora)
-    corpora = [
-        dataclasses.replace(
-            open_one(path, settings, machine, started, gold, hold_out), label_threshold=value
-        )
-        for path, gold, value in zip(settings.corpora, given, least, strict=True)
-    ]
-    dev = [open_dev_set(path) for path in settings.dev]
-    masking = masking_for(settings, started.tokenizer, corpora) if settings.mask_rate else None
-    if hold_out:
-        dev = [held_out(*files) for files in zip(settings.corpora, links, strict=True)]
-    if only_links:
-        objective = links_objective(network, rule=rule, form=form, masking=masking)
-    else:
-        guide = load_teacher(teacher, started) if teacher else started
-        objective = ssa_objective(
-            network, frozen_copy(guide.network).to(network.norm.weight.device),
-            teacher_rule=guide.rule, rule=rule, form=form, masking=masking,
-            evidence=evidence if links else 0.0,
+    labels, text, schedule = settings.labels, settings.text, settings.schedule
+    device = join_processes(choose_device(machine.device))
+    started = load(settings.model)
+    loss = loss_of(settings, started)
+    student = student_of(settings, started, loss)
+    network = place(student.network, machine, device)
+    corpora = open_linked(settings, machine, student)
+    masking = None
+    if schedule.mask_rate:
+        masking = masking_for(schedule.mask_rate, student.tokenizer, corpora)
+    needs_teacher = labels.evidence > 0 or not all(corpus.has_links for corpus in corpora)
+    guide = load_teacher(labels.teacher, started) if labels.teacher else started
+    teacher = frozen_copy(guide.network).to(device) if needs_teacher else None
+    objective: Objective
+    if loss == "binary":
+        objective = binary_objective(
+            network, teacher, teacher_rule=guide.rule, rule=student.rule, doubt=labels.doubt,
+            masking=masking,
         )  # fmt: skip
-    groups = trained_parts(network, settings)
-    checkpoint = Checkpoint(network, started.tokenizer, rule)
-    choices = Choices((network.config.align_layer,), (rule.scale,), (rule.threshold,))
-    if threshold is None:
-        scales = tuple(rule.scale * factor for factor in STAGE_2_SCALES)
-        choices = dataclasses.replace(choices, scales=scales, thresholds=THRESHOLDS)
-    run = make_run(settings, machine, output, checkpoint, groups, dev, choices)
-    record = dataclasses.asdict(settings) | {
-        "stage": "links" if only_links else "ssa", "model": model, "teacher": teacher,
-        "links": list(links), "evidence": evidence, "rule": dataclasses.asdict(rule), "form": form,
-        "choose_threshold": threshold is None, "data": [corpus.sha256 for corpus in corpora],
-    }  # fmt: skip
-    run.start(as_json(record), resume=resume)
-    run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
+    elif teacher is None:
+        objective = links_objective(network, rule=student.rule, loss=loss, masking=masking)
+    else:
+        objective = ssa_objective(
+            network, teacher, teacher_rule=guide.rule, rule=student.rule, loss=loss,
+            masking=masking, evidence=labels.evidence,
+        )  # fmt: skip
+    groups = trained_parts(network, schedule)
+    dev = [open_dev_set(path) for path in text.dev] or held_out(settings)
+    choices = stage_2_choices(student, loss, labels.threshold)
+    run = make_run(schedule, machine, device, output, student, groups, dev, choices)
+    run.start(record_of(settings, "finetune", corpora, device), resume=resume)
+    run.go(objective, stream(settings, corpora, student, run.trainer.step), show)
 
 
-def masking_for(settings: Settings, tokenizer: Tokenizer, corpora: Sequence[Corpus]) -> Masking:
+def depth_of(start: Start) -> Depth:
+    """The depth of the network that ``start`` asks for; see `training_depth`."""
+    usual = training_depth(start.model)
+    m = usual.num_self_layers if start.self_layers is None else start.self_layers
+    n = usual.num_cross_layers if start.cross_layers is None else start.cross_layers
+    first = m + min(1, n)
+    c = first if start.align_layer is None else start.align_layer
+    return Depth(num_self_layers=m, num_cross_layers=n, align_layer=c)
+
+
+def loss_of(settings: FinetuneSettings, started: Checkpoint) -> Loss:
+    """The loss that ``settings`` ask for; ``auto`` is binary for given links and trained heads."""
+    labels = settings.labels
+    only_links = bool(labels.links) and not labels.evidence
+    loss = labels.loss
+    if loss == "auto":
+        loss = "binary" if started.network.link_head or only_links else "words"
+    if loss == "binary" and labels.evidence:
+        raise ModelError("--evidence is for softmaxes; add --loss words, or leave it out")
+    is_mixed = only_links and NO_FILE in labels.links
+    if is_mixed and loss != "binary":
+        raise ModelError(f"given links beside '{NO_FILE}' are learnt by --loss binary")
+    return loss
+
+
+def student_of(settings: FinetuneSettings, started: Checkpoint, loss: Loss) -> Checkpoint:
+    """The model to be trained: ``started`` up to its alignment layer, to be read as it learns."""
+    labels, before = settings.labels, started.rule
+    network = started.network.pruned()
+    if loss == "binary" and network.link_head is None:
+        generator = torch.Generator().manual_seed(settings.schedule.seed)
+        network = with_link_head(network, LINK_CHANNELS, generator)
+    window = min(settings.text.max_pieces, network.config.max_positions)
+    window = max(network.config.window, window)
+    network.config = dataclasses.replace(network.config, window=window)
+    scale = SIMILARITY_SCALE / math.sqrt(network.config.width)
+    if loss == "binary" and before.method in ("words", "binary"):
+        scale = before.scale  # the head starts from what both softmaxes say
+    rule = ExtractionRule(
+        method="pieces" if loss == "paper" else "binary" if loss == "binary" else "words",
+        average=labels.average,
+        null_word=labels.null_word,
+        scale=scale if labels.scale is None else labels.scale,
+        threshold=DEFAULT_THRESHOLDS[loss] if labels.threshold is None else labels.threshold,
+    )
+    return Checkpoint(network, started.tokenizer, rule)
+
+
+def stage_2_choices(student: Checkpoint, loss: Loss, threshold: float | None) -> Choices:
+    """Ways to read the new model that validation chooses among."""
+    layers = (student.network.config.align_layer,)
+    if threshold is not None:
+        return Choices(layers, (student.rule.scale,), (threshold,))
+    factors = (1.0,) if loss == "binary" else STAGE_2_SCALES
+    return Choices(layers, tuple(student.rule.scale * factor for factor in factors), THRESHOLDS)
+
+
+def open_linked(settings: FinetuneSettings, machine: Machine, student: Checkpoint) -> list[Corpus]:
+    """The corpora with the links and the label thresholds that each of them has."""
+    text, labels = settings.text, settings.labels
+    found = []
+    given = labels.links or (NO_FILE,) * len(text.input)
+    least: Sequence[float | None] = labels.label_threshold or (None,) * len(text.input)
+    for path, links, label_threshold in zip(text.input, given, least, strict=True):
+        has_links = links != NO_FILE
+        hold_out = HELD_OUT if has_links and not text.dev else 0
+        preparation = preparation_for(settings, student, hold_out)
+        corpus = open_corpus(
+            path, student.tokenizer, machine.cache, preparation, links if has_links else None
+        )
+        found.append(dataclasses.replace(corpus, label_threshold=label_threshold))
+    return found
+
+
+def held_out(settings: FinetuneSettings) -> list[DevSet]:
+    """A part of each corpus with given links, which `Preparation.hold_out` leaves out."""
+    found = []
+    for path, links in zip(settings.text.input, settings.labels.links, strict=False):
+        if links == NO_FILE:
+            continue
+        numbered = enumerate(linked_pairs(path, links, lambda _: None), 1)
+        rows = itertools.islice((row for k, row in numbered if k % HELD_OUT == 0), MAX_HELD_OUT)
+        pairs, gold = tuple(zip(*rows, strict=True)) or ((), ())
+        if not pairs:
+            expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
+            raise InputError(path, 0, f"{expected}, found fewer")
+        found.append(DevSet(f"{Path(path).stem} held out", pairs, gold))
+    return found
+
+
+def masking_for(rate: float, tokenizer: Tokenizer, corpora: Sequence[Corpus]) -> Masking:
     """How to mask, by pieces that ``corpora`` have."""
     if tokenizer.mask is None:
         advice = "take another model or, in stage 2, --mask-rate 0"
         raise ModelError(f"the tokenizer of this model has no mask piece; {advice}")
     vocabulary = np.unique(np.concatenate([corpus.vocabulary for corpus in corpora]))
-    return Masking(
-        rate=settings.mask_rate, mask=tokenizer.mask, vocabulary=torch.from_numpy(vocabulary)
-    )
+    return Masking(rate=rate, mask=tokenizer.mask, vocabulary=torch.from_numpy(vocabulary))
 
 
-def place(network: CrossAlign, machine: Machine) -> CrossAlign:
+def place(network: CrossAlign, machine: Machine, device: torch.device) -> CrossAlign:
     """``network`` on its device, ready to be trained."""
     network.recompute = machine.recompute
-    return network.to(choose_device(machine.device))
+    return network.to(device)
 
 
 def load_teacher(name: str, student: Checkpoint) -> Checkpoint:
@@ -185,45 +264,32 @@ def load_teacher(name: str, student: Checkpoint) -> Checkpoint:
     return teacher
 
 
-def open_one(
-    path: str, settings: Settings, machine: Machine, checkpoint: Checkpoint,
-    links: str | None = None, hold_out: int = 0,
-) -> Corpus:  # fmt: skip
-    """A corpus, cut into pieces."""
-    machine.cache.mkdir(parents=True, exist_ok=True)
-    preparation = Preparation(
-        max_pieces=min(settings.max_pieces, checkpoint.network.config.max_positions),
-        hold_out=hold_out, augmentation=settings.augmentation,
-    )  # fmt: skip
-    return open_corpus(path, checkpoint.tokenizer, machine.cache, preparation, links)
+def preparation_for(
+    settings: TrainSettings | FinetuneSettings, checkpoint: Checkpoint, hold_out: int = 0
+) -> Preparation:
+    """How corpora are changed and cut for a model."""
+    return Preparation(
+        max_pieces=min(settings.text.max_pieces, checkpoint.network.config.max_positions),
+        hold_out=hold_out,
+        augmentation=settings.augmentation,
+        seed=settings.schedule.seed,
+    )
 
 
-def held_out(path: str, links: str) -> DevSet:
-    """The pairs and links that `Preparation.hold_out` leaves out of a corpus, up to a number."""
-    numbered = enumerate(linked_pairs(path, links, lambda _: None), 1)
-    rows = itertools.islice((row for k, row in numbered if k % HELD_OUT == 0), MAX_HELD_OUT)
-    pairs, gold = tuple(zip(*rows, strict=True)) or ((), ())
-    if not pairs:
-        expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
-        raise InputError(path, 0, f"{expected}, found fewer")
-    return DevSet(f"{Path(path).stem} held out", pairs, gold)
-
-
-def trained_parts(network: CrossAlign, settings: Settings) -> Groups:
-    """Parameters of the cross layers, and of all else that learns, each with its learning rate.
-
-    Everything else is frozen here.
-    """
+def trained_parts(network: CrossAlign, schedule: Schedule) -> Groups:
+    """Parameters of the parts that learn, each with its learning rate; all else is frozen here."""
     network.requires_grad_(False)
     split = network.config.num_self_layers
     learning: list[tuple[str, nn.Module, float]] = [
-        (f"layers.{k}", layer, settings.rate if k >= split else settings.self_rate)
+        (f"layers.{k}", layer, schedule.lr if k >= split else schedule.self_lr)
         for k, layer in enumerate(network.layers)
-        if k >= split - settings.tune_self
+        if k >= split - schedule.tune_self
     ]
-    if settings.tune_embeddings:
+    if schedule.tune_embeddings:
         lowest = {"pieces": network.pieces, "positions": network.positions, "norm": network.norm}
-        learning += [(name, part, settings.self_rate) for name, part in lowest.items()]
+        learning += [(name, part, schedule.self_lr) for name, part in lowest.items()]
+    if network.link_head is not None:
+        learning.append(("link_head", network.link_head, schedule.head_lr))
     groups: dict[float, dict[str, nn.Parameter]] = {}
     for name, part, rate in learning:
         for key, value in part.requires_grad_(True).named_parameters():
@@ -234,31 +300,56 @@ def trained_parts(network: CrossAlign, settings: Settings) -> Groups:
 
 
 def make_run(
-    settings: Settings, machine: Machine, output: Path, checkpoint: Checkpoint, groups: Groups,
-    dev: Sequence[DevSet], choices: Choices,
+    schedule: Schedule, machine: Machine, device: torch.device, output: Path,
+    checkpoint: Checkpoint, groups: Groups, dev: Sequence[DevSet], choices: Choices,
 ) -> Run:  # fmt: skip
-    """A run over ``groups`` of parameters, not yet started."""
-    schedule = Schedule(
-        steps=settings.steps, warmup=settings.warmup, seed=settings.seed,
-        threads=machine.threads, shard_pieces=machine.shard_pieces,
-        bf16=settings.precision == "bf16",
-    )  # fmt: skip
-    trainer = Trainer(groups, schedule)
-    return Run(output, checkpoint, trainer, dev, choices, settings.every, settings.patience)
+    """A run over ``groups`` of parameters, not yet started.
+
+    On a CPU a batch is cut into two shards or more, whatever the number of threads.
+    """
+    is_cpu = device.type == "cpu"
+    pieces = min(CPU_SHARD_PIECES, max(1, schedule.batch_pieces // 2))
+    batching = Batching(
+        shard_pieces=pieces if is_cpu else GPU_SHARD_PIECES,
+        threads=machine.threads or (usable_cores() if is_cpu else 1),
+        bf16=precision_on(device, schedule) == "bf16",
+    )
+    trainer = Trainer(groups, schedule, batching)
+    return Run(output, checkpoint, trainer, dev, choices)
+
+
+def precision_on(device: torch.device, schedule: Schedule) -> str:
+    """The precision of training; ``auto`` is bf16 on a GPU that has it."""
+    if schedule.precision != "auto":
+        return schedule.precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
 def stream(
-    settings: Settings, corpora: Sequence[Corpus], checkpoint: Checkpoint, start: int
-) -> Iterator[Examples]:
-    """Batches of pairs as pieces, from step ``start`` on."""
-    power = 1 / settings.temperature
-    weights = settings.weights or [len(corpus) ** power for corpus in corpora]
-    sampler = Sampler(corpora, weights, budget=settings.batch_pieces, seed=settings.seed)
+    settings: TrainSettings | FinetuneSettings, corpora: Sequence[Corpus],
+    checkpoint: Checkpoint, start: int,
+) -> Iterator[Examples]:  # fmt: skip
+    """Batches of examples, from step ``start`` on."""
+    text, schedule = settings.text, settings.schedule
+    power = 1 / text.temperature
+    weights = text.weight or [len(corpus) ** power for corpus in corpora]
+    sampler = Sampler(
+        corpora, weights, budget=schedule.batch_pieces, seed=schedule.seed, join=schedule.join,
+        max_pieces=text.max_pieces,
+    )  # fmt: skip
     for batch in sampler.batches(start):
-        yield [corpora[owner].example(number, checkpoint.tokenizer) for owner, number in batch]
+        yield [
+            join([corpora[owner].example(number, checkpoint.tokenizer) for owner, number in places])
+            for places in batch
+        ]
 
 
-def as_json(record: dict[str, Any]) -> dict[str, Any]:
-    """``record`` as it comes back from JSON."""
-    content: dict[str, Any] = json.loads(json.dumps(record))
-    return content
+def record_of(
+    settings: TrainSettings | FinetuneSettings, command: str, corpora: Sequence[Corpus],
+    device: torch.device,
+) -> dict[str, Any]:  # fmt: skip
+    """All that has a part in the result of a run, as it comes back from JSON."""
+    record = dataclasses.asdict(settings)
+    record["schedule"]["precision"] = precision_on(device, settings.schedule)
+    record |= {"command": command, "data": [corpus.sha256 for corpus in corpora]}
+    return cast(dict[str, Any], json.loads(json.dumps(record)))

@@ -25,9 +25,9 @@ from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign
-from xalign.model.extraction import batch_similarity, link_scores
+from xalign.model.extraction import word_tables
 from xalign.model.packing import pack_pairs
-from xalign.training.objectives import Example
+from xalign.training.corpora import Example
 from xalign.weights.checkpoint import Checkpoint, CurvePoint
 
 THRESHOLDS = tuple(k / 40 for k in range(2, 35))
@@ -203,8 +203,9 @@ def link_gains(
     results: list[list[Gains]] = [[] for _ in items]
     for layer, scale in ways:
         src, tgt = batch.unpack(states[layer]).tensor_split(2)  # each (B, L, D)
-        similarities = batch_similarity((src, tgt), batch, rule)
-        scores = link_scores(similarities, batch.words, dataclasses.replace(rule, scale=scale))
+        way = dataclasses.replace(rule, scale=scale)
+        tables = word_tables((src, tgt), batch, way, network.link_head)
+        scores = tables.linked.float() if rule.method == "argmax" else tables.link  # (B, S, T)
         rows = (scores > lowest).nonzero()  # (K, 3)
         values = scores[rows.unbind(1)].float().cpu().numpy()
         places = rows.cpu().numpy()

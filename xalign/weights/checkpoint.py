@@ -47,7 +47,9 @@ from xalign.weights.tokenizer import (
 Value = TypeVar("Value")
 DEFAULT = Path(__file__).parent / "default"
 """The model that xalign comes with."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 knows neither windows nor link heads."""
 EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
 """What JSON may hold for a field of a type; a Literal checks itself."""
 KEYS = {"format_version", "backbone", "network", "extraction", "curve"}
@@ -107,14 +109,16 @@ def load_folder(folder: Path) -> Checkpoint:
     """The model that `save_folder` wrote into ``folder``."""
     path = folder / "config.json"
     config = read_json(path)
-    if config["format_version"] != FORMAT_VERSION:
-        found = config["format_version"]
-        raise ModelError(f"{path}: expected format_version {FORMAT_VERSION}, found {found!r}; "
-                         "upgrade xalign")  # fmt: skip
+    version = config["format_version"]
+    if not isinstance(version, int) or version not in READABLE_VERSIONS:
+        expected = f"expected format_version {' or '.join(map(str, READABLE_VERSIONS))}"
+        raise ModelError(f"{path}: {expected}, found {version!r}; upgrade xalign")
     if unexpected := KEYS ^ config.keys():
         raise ModelError(f"{path}: expected the keys {sorted(KEYS)}, but see {sorted(unexpected)}")
     sizes = from_mapping(CrossAlignConfig, config["network"], path)
     rule = from_mapping(ExtractionRule, config["extraction"], path)
+    if rule.method == "binary" and not sizes.has_link_head:
+        raise ModelError(f"{path}: expected link_channels for the method 'binary'")
     state = read_weights(folder / "model.safetensors")
     if config["backbone"] == E5_SMALL:
         packed = read_packed_file(find_packed_file())

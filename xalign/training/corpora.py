@@ -1,4 +1,4 @@
-"""Corpora as memory-mapped arrays of pieces, and an endless, repeatable stream of batches.
+"""Pairs to learn from, and corpora of them as memory-mapped arrays of pieces.
 
 A corpus is cut into pieces once and kept under a key made of its content and its tokenizer, so that
 a changed file is never mistaken for the old one. Reading maps the arrays: memory does not grow with
@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import logging
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -27,22 +26,72 @@ from xalign.io.files import Source
 from xalign.io.gold import stream_talp
 from xalign.io.pairs import read_pairs
 from xalign.model.packing import PieceSentence
-from xalign.training.augment import Augmentation
-from xalign.training.objectives import Example
+from xalign.training.augment import augment
+from xalign.training.settings import Augmentation
 from xalign.weights.tokenizer import Tokenizer
 
 LAYOUT_VERSION = 3
 FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
-WINDOW = 4096
-"""Pairs drawn together, so that those of a batch can be of like length."""
-
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), None if none are given.
+
+    What a teacher finds more probable than ``label_threshold`` is a link; None leaves that to the
+    teacher's own rule. An example that was joined from others knows these as its ``parts``.
+    """
+
+    src: PieceSentence
+    tgt: PieceSentence
+    links: NDArray[np.int64] | None = None
+    label_threshold: float | None = None
+    parts: tuple["Example", ...] = ()
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of both sides."""
+        return len(self.src) + len(self.tgt)
+
+
+def join(parts: Sequence[Example]) -> Example:
+    """One example of several, end to end, with the links that any of them has.
+
+    >>> def part(word): return Example(*[PieceSentence([0, word, 2], [-1, 0, -1])] * 2)
+    >>> join([part(7), part(8)]).src
+    PieceSentence(ids=[0, 7, 8, 2], words=[-1, 0, 1, -1])
+    """
+    if len(parts) == 1:
+        return parts[0]
+    starts = np.cumsum([[0, 0], *([part.src.num_words, part.tgt.num_words] for part in parts)], 0)
+    links = [
+        part.links + np.array([*start, 0])
+        for part, start in zip(parts, starts, strict=False)
+        if part.links is not None
+    ]
+    return Example(
+        join_sentences([part.src for part in parts]),
+        join_sentences([part.tgt for part in parts]),
+        np.concatenate(links) if links else None,
+        parts=tuple(parts),
+    )
+
+
+def join_sentences(sentences: Sequence[PieceSentence]) -> PieceSentence:
+    """One sentence of several, end to end, between the special pieces of one."""
+    ids, words, before = [sentences[0].ids[0]], [-1], 0
+    for sentence in sentences:
+        ids += sentence.ids[1:-1]
+        words += [word if word < 0 else word + before for word in sentence.words[1:-1]]
+        before += sentence.num_words
+    return PieceSentence([*ids, sentences[0].ids[-1]], [*words, -1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """What becomes of a corpus before it is cut into pieces.
+    """How a corpus is changed before it is cut into pieces.
 
     Pairs with a side of more than ``max_pieces`` pieces are left out, and, with ``hold_out`` k,
     every k-th line.
@@ -51,6 +100,7 @@ class Preparation:
     max_pieces: int
     hold_out: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +109,10 @@ class Corpus:
 
     ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
     sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j,
-    is_sure`` of given links, those of pair k from ``link_offsets[k]``. ``vocabulary`` has every
-    piece that occurs, sorted. ``sha256`` is that of the file and, if given, that of its links.
-    ``skipped`` counts lines that were left out: bad, empty, or over the limit. Of a teacher's
-    links, those over ``label_threshold`` are learnt; None leaves that to the teacher's own rule.
+    is_sure`` of given links, those of pair k from ``link_offsets[k]``; ``has_links`` tells whether
+    any file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` is that of
+    the file and, if given, that of its links. ``skipped`` counts lines that were left out: bad,
+    empty, or over the limit. For ``label_threshold`` see `Example`.
     """
 
     path: str
@@ -74,6 +124,7 @@ class Corpus:
     link_offsets: NDArray[np.uint64]
     vocabulary: NDArray[np.int64]
     skipped: int
+    has_links: bool = False
     label_threshold: float | None = None
 
     def __len__(self) -> int:
@@ -89,7 +140,8 @@ class Corpus:
         """Pieces of a pair, between the special ones, and its links."""
         given = slice(int(self.link_offsets[number]), int(self.link_offsets[number + 1]))
         src, tgt = (self._sentence(2 * number + side, tokenizer) for side in range(2))
-        return Example(src, tgt, self.links[given].astype(np.int64), self.label_threshold)
+        links = self.links[given].astype(np.int64) if self.has_links else None
+        return Example(src, tgt, links, self.label_threshold)
 
     def _sentence(self, number: int, tokenizer: Tokenizer) -> PieceSentence:
         inner = slice(int(self.offsets[number]), int(self.offsets[number + 1]))
@@ -129,6 +181,7 @@ def open_corpus(
         links=open_array(folder / "links", np.int32).reshape(-1, 3),
         link_offsets=open_array(folder / "link_offsets", np.uint64),
         vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
+        has_links=links is not None,
     )  # fmt: skip
 
 
@@ -188,7 +241,9 @@ def write_corpus(
             for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
                 if preparation.hold_out and number % preparation.hold_out == 0:
                     continue
-                changed, gold = preparation.augmentation(pair, gold, number)
+                changed, gold = augment(
+                    pair, gold, preparation.augmentation, number, preparation.seed
+                )
                 sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
                 if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
                     skipped += 1
@@ -222,70 +277,3 @@ def link_rows(gold: GoldAlignment) -> NDArray[np.int32]:
     """Rows ``i, j, is_sure`` of links: (K, 3)."""
     rows = [(i, j, (i, j) in gold.sure) for i, j in sorted(gold.possible)]
     return np.array(rows, dtype=np.int32).reshape(-1, 3)
-
-
-class Sampler:
-    """Batches of pairs from several corpora, endless, and the same for the same ``seed``.
-
-    Every corpus is gone through in an order of its own, again and again; ``weights`` are the shares
-    of the corpora in the pairs drawn. A batch has pairs of like length, of at most ``budget``
-    pieces in all.
-    """
-
-    def __init__(
-        self, corpora: Sequence[Corpus], weights: Sequence[float], *, budget: int, seed: int
-    ) -> None:
-        self.corpora, self.budget, self.seed = corpora, budget, seed
-        self.weights = np.array(weights) / sum(weights)
-
-    def batches(self, start: int = 0) -> Iterator[list[tuple[int, int]]]:
-        """Batches from number ``start`` on: for each pair, its corpus and its number there."""
-        drawn, number = np.zeros(len(self.corpora), dtype=np.int64), 0
-        for window in itertools.count():
-            random = np.random.default_rng([self.seed, window])
-            owners = random.choice(len(self.corpora), WINDOW, p=self.weights)
-            numbers = self._next_pairs(owners, drawn)
-            batches = self._cut(owners, numbers)
-            for place in random.permutation(len(batches)):
-                if number >= start:
-                    yield [(int(owners[k]), int(numbers[k])) for k in batches[place]]
-                number += 1
-
-    def _next_pairs(self, owners: NDArray[np.int64], drawn: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The next pair of each corpus in ``owners``, in its order; ``drawn`` moves on."""
-        numbers = np.empty(len(owners), dtype=np.int64)
-        for place, corpus in enumerate(self.corpora):
-            mine = owners == place
-            turns = drawn[place] + np.arange(mine.sum())
-            stride, offset = scattered_order(len(corpus), self.seed, place)
-            numbers[mine] = (turns % len(corpus) * stride + offset) % len(corpus)
-            drawn[place] += mine.sum()
-        return numbers
-
-    def _cut(self, owners: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[list[int]]:
-        """Places of a window, in batches of like length."""
-        lengths = np.empty((len(owners), 2), dtype=np.int64)
-        for place, corpus in enumerate(self.corpora):
-            lengths[owners == place] = corpus.lengths(numbers[owners == place])
-        order = np.lexsort((lengths.min(1), lengths.max(1)))
-        ends = np.cumsum(lengths.sum(1)[order])
-        batches: list[list[int]] = []
-        room = 0
-        for place, end in zip(order.tolist(), ends.tolist(), strict=True):
-            if end > room:
-                batches.append([])
-                room = end - int(lengths[place].sum()) + self.budget
-            batches[-1].append(place)
-        return batches
-
-
-def scattered_order(size: int, seed: int, place: int) -> tuple[int, int]:
-    """Stride and offset by which ``(k * stride + offset) % size`` visits every pair once.
-
-    A permutation that takes no memory, however large the corpus.
-    """
-    random = np.random.default_rng([seed, place, size])
-    stride = int(random.integers(1, max(2, size)))
-    while math.gcd(stride, size) != 1:
-        stride += 1
-    return stride, int(random.integers(size))

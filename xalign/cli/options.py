@@ -1,0 +1,122 @@
+"""Options made from settings: one field of a dataclass is one option, in its group."""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from functools import wraps
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from xalign.settings import Setting
+
+COMMON = "Common"
+"""The group of options that come first."""
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose ``--help`` stands among its common options."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option ``--help``."""
+        option: Any = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = COMMON
+        return option
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with an option for every field of its parameters that are dataclasses.
+
+    Such a parameter is annotated as ``Annotated[Kind, "Group"]``. Defaults of its fields are those
+    of the dataclass or, if the parameter has a default, of that.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    kinds: dict[str, type] = {}
+    parameters: list[Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind, *extra = get_args(hints[name]) or (hints[name],)
+        if dataclasses.is_dataclass(kind):
+            assert isinstance(kind, type)
+            kinds[name] = kind
+            parameters += options_of(kind, extra[0], parameter.default)
+        else:
+            keyword = parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY)
+            parameters.append(keyword)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, kind in kinds.items():
+            values = {field.name: given.pop(field.name) for field in dataclasses.fields(kind)}
+            given[name] = kind(
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            )
+        command(**given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del run.__wrapped__  # type: ignore[attr-defined]
+    return run
+
+
+def options_of(kind: type, group: str, default: Any) -> Iterator[Parameter]:
+    """Options for the fields of a dataclass, in a ``group``; ``default`` may be an instance."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        value_type, setting = get_args(hints[field.name])
+        assert isinstance(setting, Setting)
+        is_list = get_origin(value_type) is tuple
+        flags = setting.flags or (
+            (f"--{field.name.replace('_', '-')}",) if value_type is bool else ()
+        )
+        option = typer.Option(
+            *flags, help=setting.help, min=setting.min, max=setting.max,
+            rich_help_panel=setting.panel or group,
+        )  # fmt: skip
+        value = default_of(field) if default is Parameter.empty else getattr(default, field.name)
+        yield Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=list(value) or None if isinstance(value, tuple) else value,
+            annotation=Annotated[list[get_args(value_type)[0]] if is_list else value_type, option],
+        )
+
+
+def default_of(field: "dataclasses.Field[Any]") -> Any:
+    """The default of a field; `Parameter.empty` if it has to be given."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return Parameter.empty
+
+
+def read_config(ctx: typer.Context, path: str | None) -> str | None:
+    """Let the file at ``path``, a run's ``run.json``, give the defaults of all options."""
+    if path is None:
+        return None
+    try:
+        settings = json.loads(Path(path).read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise typer.BadParameter(f"{path}: expected the run.json of a run: {error}") from error
+    if settings.get("command", ctx.info_name) != ctx.info_name:
+        raise typer.BadParameter(f"{path}: is a run of xalign {settings['command']}")
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        values |= value if isinstance(value, dict) else {name: value}
+    known = {parameter.name for parameter in ctx.command.params}
+    ctx.default_map = {name: value for name, value in values.items() if name in known}
+    return path
+
+
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config", callback=read_config, is_eager=True, rich_help_panel=COMMON,
+        help="Repeat a run: take all options that are not given from its run.json.",
+    ),
+]  # fmt: skip

@@ -1,0 +1,106 @@
+"""The binary reading: every word pair is judged by itself, linked or not.
+
+It adds to eq. 10, which says of two words only that each prefers the other to all else. Shapes: B
+pairs, S source words, T target words, D width, C channels, F features of a word pair.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAST_PROBABILITY = 1e-4
+"""Added to probabilities before their logarithm is taken."""
+NUM_FEATURES = 6
+FIRST_BIAS = 2.0
+"""Bias at the start: even odds for two words that give each other a probability of 0.37."""
+
+
+class WordPairs(NamedTuple):
+    """What a network finds about the words of B pairs.
+
+    ``forward`` and ``backward`` (B, S, T) are what each word gives to the words of the other side;
+    ``src`` (B, S, D) and ``tgt`` (B, T, D) are the states of words, and ``scale`` is that of their
+    dot products. ``mask`` (B, S, T) is True where both words exist.
+    """
+
+    forward: Tensor
+    backward: Tensor
+    src: Tensor
+    tgt: Tensor
+    mask: Tensor
+    scale: float
+
+
+class LinkHead(nn.Module):
+    """Logits of links, from what a network finds about words; swapping the sides swaps them.
+
+    The logit of a word pair is a sum of: both log-probabilities, a score of each word for having
+    any link, and what two small convolutions see in the word pairs around it, a learnt form of
+    grow-diag.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.evidence = nn.Parameter(torch.tensor(1.0))
+        self.word = nn.Linear(width, 1)
+        self.inner = SymmetricConv(NUM_FEATURES, channels)
+        self.middle = SymmetricConv(channels, channels)
+        self.outer = nn.Linear(channels, 1, bias=False)
+
+    def forward(self, words: WordPairs) -> Tensor:
+        """Logits (B, S, T) of all word pairs; those outside ``words.mask`` mean nothing."""
+        forward, backward = (
+            torch.log(p + LEAST_PROBABILITY) for p in (words.forward, words.backward)
+        )  # each (B, S, T)
+        products = words.src @ words.tgt.transpose(1, 2) * words.scale  # (B, S, T)
+        logits = self.evidence * (forward + backward)
+        logits = logits + self.word(words.src) + self.word(words.tgt).transpose(1, 2)
+        features = [
+            (forward + backward) / 8,
+            (forward - backward).abs() / 8,
+            products.clamp(-20, 20) / 10,
+            logits / 6,
+            from_diagonal(words.mask),
+            logits.sigmoid(),
+        ]
+        keep = words.mask[:, None].to(logits.dtype)  # (B, 1, S, T)
+        x = torch.stack(features, 1) * keep  # (B, F, S, T)
+        x = F.gelu(self.inner(x)) * keep  # (B, C, S, T)
+        x = F.gelu(self.middle(x)) * keep  # (B, C, S, T)
+        return logits + self.outer(x.movedim(1, 3))[..., 0]  # (B, S, T)
+
+
+class SymmetricConv(nn.Module):
+    """A 3x3 convolution that gives the same for a table and its transpose."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tables (B, I, S, T) to tables (B, O, S, T)."""
+        weight = (self.weight + self.weight.transpose(2, 3)) / 2
+        return F.conv2d(x, weight, self.bias, padding=1)  # (B, O, S, T)
+
+
+def from_diagonal(mask: Tensor) -> Tensor:
+    """Difference of the relative places of both words, from 0 to 1: (B, S, T) like ``mask``."""
+    lengths = mask.any(2).sum(1), mask.any(1).sum(1)  # each (B,)
+    src, tgt = (
+        torch.arange(size, device=mask.device) / length.clamp(min=1)[:, None]
+        for size, length in zip(mask.shape[1:], lengths, strict=True)
+    )  # (B, S), (B, T)
+    return (src[:, :, None] - tgt[:, None]).abs()
+
+
+def init_link_head(head: LinkHead, generator: torch.Generator) -> None:
+    """Let ``head`` start from both log-probabilities alone; the rest is at hand but silent."""
+    for weights in head.parameters():
+        nn.init.zeros_(weights)
+    nn.init.ones_(head.evidence)
+    nn.init.constant_(head.word.bias, FIRST_BIAS / 2)
+    for part in (head.inner, head.middle):
+        nn.init.kaiming_uniform_(part.weight, generator=generator)
