@@ -8,7 +8,7 @@ import torch
 
 from xalign.aligning.aligner import Aligner
 from xalign.model.config import CrossAlignConfig, ExtractionRule
-from xalign.model.cross_align import CrossAlign
+from xalign.model.cross_align import CrossAlign, with_link_head
 from xalign.weights.checkpoint import Checkpoint
 from xalign.weights.tokenizer import Tokenizer
 
@@ -55,6 +55,8 @@ def tiny_network(config: CrossAlignConfig | None = None) -> CrossAlign:
 def tiny_checkpoint(rule: ExtractionRule | None = None, max_positions: int = 64) -> Checkpoint:
     """Model of random weights that aligns any text, badly but fast."""
     network = tiny_network(tiny_config(max_positions=max_positions))
+    if rule and rule.method == "binary":
+        network = with_link_head(network, 5, torch.Generator().manual_seed(0)).eval()
     return Checkpoint(network, tiny_tokenizer(), rule or ExtractionRule())
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.conftest import EXAMPLES, tiny_aligner
-from xalign.aligning.aligner import Aligner, PiecePair, num_pieces
+from xalign.aligning.aligner import Aligner
 from xalign.aligning.devices import (
     choose_device,
     choose_devices,
@@ -25,12 +25,15 @@ from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.links.metrics import score
 from xalign.model.config import ExtractionRule, Precision
+from xalign.model.cross_align import CrossAlign
 from xalign.model.packing import PairBatch
 from xalign.weights.backbones import E5_SMALL_RULE
+from xalign.weights.checkpoint import load
 
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
 WORDS = ExtractionRule(method="words", threshold=0.05, scale=0.2)
-RULES = [ExtractionRule(), THRESHOLD, WORDS]
+BINARY = ExtractionRule(method="binary", threshold=0.05, scale=0.2)
+RULES = [ExtractionRule(), THRESHOLD, WORDS, BINARY]
 
 
 def examples() -> list[SentencePair]:
@@ -101,15 +104,15 @@ def test_a_batch_that_does_not_fit_memory_is_halved(monkeypatch: pytest.MonkeyPa
     pairs = varied_pairs(100)
     expected = list(tiny_aligner().align(pairs))
     aligner = tiny_aligner(threads=1, batch_pieces=1000)
-    plain, sizes = Aligner._similarities, []
+    plain, sizes = CrossAlign.forward, []
 
-    def limited(self: Aligner, items: list[PiecePair]) -> tuple[torch.Tensor, PairBatch]:
-        sizes.append(sum(map(num_pieces, items)))
-        if sizes[-1] > limit and self is aligner:
+    def limited(self: CrossAlign, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(int(batch.mask.sum()))
+        if sizes[-1] > limit:
             raise torch.OutOfMemoryError("out of memory")
-        return plain(self, items)
+        return plain(self, batch)
 
-    monkeypatch.setattr(Aligner, "_similarities", limited)
+    monkeypatch.setattr(CrossAlign, "forward", limited)
     limit = 300
     assert list(aligner.align(pairs)) == expected
     assert sum(size > limit for size in sizes) <= 3  # learnt, not tried each time
@@ -158,8 +161,12 @@ def test_windows_link_text_like_a_single_pass_does(default_aligner: Aligner) -> 
     src = tuple(word for pair in pairs for word in pair.src)
     tgt = tuple(word for pair in pairs for word in pair.tgt)
     whole = default_aligner.align_pair(src, tgt).links
-    windowed_aligner = Aligner.from_pretrained(device="cpu")
-    windowed_aligner._limit = 200
+    checkpoint = load()
+    network = checkpoint.network
+    network.config = replace(network.config, window=200)
+    windowed_aligner = Aligner(
+        checkpoint, devices=[torch.device("cpu")], threads=1, batch_pieces=1024
+    )
     windowed = windowed_aligner.align_pair(src, tgt).links
     assert (default_aligner.counts.windowed, windowed_aligner.counts.windowed) == (0, 1)
     assert 2 * len(whole & windowed) / (len(whole) + len(windowed)) > 0.85

@@ -1,84 +1,118 @@
-"""Windows over long sides, and their merging."""
+"""Windows over long pairs, and their merging."""
+
+import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xalign.aligning.windows import Evidence, cut, merge, num_windows
-from xalign.model.config import ExtractionRule
+from xalign.aligning.windows import Reading, Window, merge
+from xalign.links.probabilities import WordProbabilities
+from xalign.model.packing import PieceSentence
+
+MAX_PIECES = 42
 
 
-@given(st.integers(1, 20_000), st.integers(16, 600))
-def test_windows_cover_a_side_overlap_by_half_and_keep_the_limit(length: int, limit: int) -> None:
-    count = num_windows(length, limit)
-    windows = cut(length, count)
-    assert len(windows) == count
-    assert windows[0][0] == 0
-    assert windows[-1][1] == length
-    assert all(0 < end - start <= limit for start, end in windows)
-    for (_, end), (start, _) in zip(windows, windows[2:], strict=False):
-        assert start in (end - 1, end)  # every other window meets
+def sentence(sizes: list[int]) -> PieceSentence:
+    """A sentence of words of so many pieces; every third word has a piece before it that is none.
+
+    The pieces of word k have the number 100 + k.
+    """
+    ids, words = [0], [-1]
+    for number, size in enumerate(sizes):
+        if number % 3 == 0:
+            ids.append(1)
+            words.append(-1)
+        ids += [100 + number] * size
+        words += [number] * size
+    return PieceSentence([*ids, 2], [*words, -1])
 
 
-@given(st.integers(1, 30), st.integers(2, 50))
-def test_a_short_side_beside_a_long_one_is_never_left_out(length: int, count: int) -> None:
-    windows = cut(length, count)
-    assert all(start < end for start, end in windows)
-    assert set(range(length)) == {place for window in windows for place in range(*window)}
+def found_at(links: list[tuple[int, int]], shape: tuple[int, int]) -> WordProbabilities:
+    """Word pairs that are all linked, with probability 0.75."""
+    src, tgt = np.array(sorted(links), dtype=np.int64).reshape(-1, 2).T
+    p = np.full(len(src), 0.75, np.float32)
+    return WordProbabilities(src, tgt, p, p, p, p > 0, shape)
 
 
-def evidence(*rows: tuple[int, int, float, float]) -> Evidence:
-    """Evidence of one window, a row ``src, tgt, forward, backward`` for each piece pair."""
-    src, tgt, forward, backward = (np.array(column) for column in zip(*rows, strict=True))
-    return Evidence(src, tgt, forward.astype(np.float32), backward.astype(np.float32))
+def windows(reading: Reading, truth: set[tuple[int, int]]) -> Iterator[Window]:
+    """All windows of a reading that finds the links of ``truth``."""
+    while window := reading.window:
+        (a, b), (c, d) = window.src, window.tgt
+        src, tgt = reading.pieces
+        assert max(len(src), len(tgt)) <= MAX_PIECES
+        assert (src.num_words, tgt.num_words) == (b - a, d - c)
+        assert all(i == 100 + a + w for i, w in zip(src.ids, src.words, strict=True) if w >= 0)
+        links = [(i - a, j - c) for i, j in truth if a <= i < b and c <= j < d]
+        reading.take(found_at(links, (b - a, d - c)))
+        yield window
 
 
-CUTS = [(0, 6), (3, 9), (6, 12)]
-WORDS = np.arange(12)
-THRESHOLD = ExtractionRule(method="pieces", threshold=0.4)
-POOLED = ExtractionRule(method="words", threshold=0.4)
-ADDED = ExtractionRule(method="words", threshold=0.4, average="arithmetic")
+SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=120)
 
 
-def merged(rule: ExtractionRule, *windows: Evidence) -> list[tuple[int, int]]:
-    """Merged links."""
-    return list(merge(windows, CUTS, CUTS, WORDS, WORDS, rule).alignment())
+@given(SIZES, SIZES, st.integers(0, 5))
+def test_windows_cover_both_sides_in_order_without_gaps(
+    src: list[int], tgt: list[int], seed: int
+) -> None:
+    draw = random.Random(seed)
+    truth = {(draw.randrange(len(src)), draw.randrange(len(tgt))) for _ in range(60)}
+    reading = Reading((sentence(src), sentence(tgt)), MAX_PIECES)
+    cuts = list(windows(reading, truth))
+    for spans, length in (([w.src for w in cuts], len(src)), ([w.tgt for w in cuts], len(tgt))):
+        assert (spans[0][0], spans[-1][1]) == (0, length)
+        for (start, end), (next_start, next_end) in zip(spans, spans[1:], strict=False):
+            assert start <= next_start <= end <= next_end
+    assert len(cuts) <= 2 + (sum(src) + sum(tgt) + len(src) + len(tgt)) // 6
 
 
-def test_probabilities_are_averaged_over_the_windows_that_see_both_pieces() -> None:
-    windows = (
-        evidence((0, 0, 0.9, 0.9), (4, 4, 0.9, 0.9), (5, 4, 0.7, 0.9)),
-        evidence((4, 4, 0.1, 0.9), (8, 8, 0.5, 0.5)),
-        evidence((8, 8, 0.2, 0.9), (11, 11, 0.5, 0.5)),
-    )
-    # (0, 0) and (11, 11) are seen once; the rest twice: (4, 4) 0.5, (5, 4) 0.35, (8, 8) 0.35
-    assert merged(THRESHOLD, *windows) == [(0, 0), (4, 4), (11, 11)]
+@pytest.mark.parametrize("drift", [1.0, 1.6, 0.6])
+def test_windows_follow_a_translation_that_drifts(drift: float) -> None:
+    """The first half of the translation is longer, or shorter, than its share."""
+    half = 150
+    truth = {(i, int(i * drift)) for i in range(half)}
+    truth |= {(half + i, int(half * drift) + i) for i in range(half)}
+    length = int(half * drift) + half
+    reading = Reading((sentence([1] * 2 * half), sentence([1] * length)), MAX_PIECES)
+    assert len(list(windows(reading, truth))) > 5
+    found = set(reading.result(0.5).alignment())
+    assert len(found) >= 0.97 * len(truth)
 
 
-def test_what_both_directions_give_is_averaged_as_the_rule_says() -> None:
-    window = evidence((0, 0, 0.9, 0.1), (2, 2, 0.6, 0.6))
-    assert merged(POOLED, window) == [(2, 2)]  # 0.3 and 0.6
-    assert merged(ADDED, window) == [(0, 0), (2, 2)]  # 0.5 and 0.6
+def test_a_pair_that_fits_is_read_whole_and_an_empty_one_not_at_all() -> None:
+    pair = sentence([1, 2]), sentence([3])
+    reading = Reading(pair, MAX_PIECES)
+    assert (reading.pieces, reading.is_long) == (pair, False)
+    reading.take(words := found_at([(0, 0)], (2, 1)))
+    assert reading.window is None
+    assert reading.result(0.5) is words
+    empty = Reading((sentence([]), sentence([1])), MAX_PIECES)
+    assert (empty.window, len(empty.result(0.5).alignment())) == (None, 0)
 
 
-def test_the_most_probable_piece_on_average_is_linked() -> None:
-    windows = (
-        evidence((4, 4, 0.6, 0.6), (4, 5, 0.4, 0.4)),
-        evidence((4, 4, 0.1, 0.1), (4, 5, 0.8, 0.8)),
-        evidence((9, 9, 0.2, 0.2), (10, 9, 0.3, 0.3)),
-    )
-    assert merged(ExtractionRule(), *windows) == [(4, 5), (10, 9)]
+def test_probabilities_are_averaged_over_the_windows_that_see_both_words() -> None:
+    first, second = Window((0, 6), (0, 6)), Window((3, 9), (3, 9))
+    found = [(first, found_at([(0, 0), (4, 4)], (6, 6))), (second, found_at([(5, 5)], (6, 6)))]
+    words = merge(found, (9, 9), 0.5)
+    assert np.argwhere(words.matrix()).tolist() == [[0, 0], [4, 4], [8, 8]]
+    assert words.link.tolist() == [0.75, 0.375, 0.75]
+    assert list(words.alignment()) == [(0, 0), (8, 8)]
+    by_vote = merge(found, (9, 9), None)  # half of the windows suffice
+    assert list(by_vote.alignment()) == [(0, 0), (4, 4), (8, 8)]
 
 
-@pytest.mark.parametrize("rule", [THRESHOLD, ExtractionRule(), POOLED, ADDED])
-def test_the_order_of_windows_changes_nothing(rule: ExtractionRule) -> None:
-    random = np.random.default_rng(0)
-    windows = []
-    for start, end in CUTS:
-        places = random.integers(start, end, (2, 30))
-        keys = np.unique(places[0] * 12 + places[1])
-        p, q = random.random((2, len(keys)), dtype=np.float32)
-        windows.append(Evidence(keys // 12, keys % 12, p, q))
-    links = merged(rule, *windows)
-    assert links == merged(rule, *windows[::-1]) != []
+@given(st.integers(0, 1000))
+def test_merged_probabilities_stay_probabilities(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    cuts = [Window((0, 8), (0, 6)), Window((5, 12), (4, 12)), Window((9, 16), (4, 13))]
+    found = []
+    for window in cuts:
+        shape = window.src[1] - window.src[0], window.tgt[1] - window.tgt[0]
+        src, tgt = (draw.random(shape) < 0.5).nonzero()
+        p, q, r = draw.random((3, len(src)), dtype=np.float32)
+        found.append((window, WordProbabilities(src, tgt, p, q, r, p > 0.5, shape)))
+    words = merge(found, (16, 13), 0.5)
+    for values in (words.link, words.forward, words.backward):
+        assert ((values >= 0) & (values <= 1)).all()

@@ -10,13 +10,13 @@ from torch import Tensor
 from xalign.errors import ModelError
 from xalign.model.config import Average, ExtractionRule
 from xalign.model.extraction import (
+    WordTables,
     competing,
-    link_scores,
-    linked_words,
     mutual_argmax,
     similarity,
+    softmax_tables,
 )
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 
 
 def random_scores(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -58,6 +58,14 @@ WORDS = torch.tensor([
 ])  # fmt: skip
 
 
+def tables(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> WordTables:
+    """What ``rule`` says of pieces of ``words`` (2B, L)."""
+    nothing = torch.zeros(0, dtype=torch.int64)
+    size = similarities.shape[1]
+    batch = PairBatch(nothing, nothing, words, words >= 0, nothing, nothing, (size, size))
+    return softmax_tables(similarities, batch, rule)
+
+
 def random_similarities(seed: int) -> Tensor:
     """Similarities (2, 7, 7) of the pieces of `WORDS`."""
     generator = torch.Generator().manual_seed(seed)
@@ -94,7 +102,7 @@ def test_the_rule_for_pieces_equals_nested_loops(seed: int, scale: float) -> Non
         if min(both) > 0.2
     }
     rule = ExtractionRule(method="pieces", threshold=0.2, scale=scale)
-    assert found(linked_words(similarities, WORDS, rule)) == expected != set()
+    assert found(tables(similarities, WORDS, rule).linked) == expected != set()
 
 
 @pytest.mark.parametrize("average", ["geometric", "arithmetic"])
@@ -108,7 +116,7 @@ def test_the_rule_for_words_equals_nested_loops(seed: int, scale: float, average
         pair[0] += forward / int((WORDS[b] == WORDS[b, i]).sum())
         pair[1] += backward / int((WORDS[b + 2] == WORDS[b + 2, j]).sum())
     rule = ExtractionRule(method="words", scale=scale, average=average)
-    scores = link_scores(similarities, WORDS, rule)
+    scores = tables(similarities, WORDS, rule).link
     expected = torch.zeros(2, 7, 7)
     for place, (forward, backward) in sums.items():
         is_geometric = average == "geometric"
@@ -124,7 +132,7 @@ def test_words_are_linked_if_any_of_their_pieces_are_each_others_best(seed: int)
     similarities = random_similarities(seed)
     places = mutual_argmax(similarities) & (similarities > -1e30)
     expected = {words_of(*place) for place in places.nonzero().tolist()}
-    assert found(linked_words(similarities, WORDS, ExtractionRule())) == expected != set()
+    assert found(tables(similarities, WORDS, ExtractionRule()).linked) == expected != set()
 
 
 def test_a_word_of_many_pieces_is_linked_as_surely_as_another() -> None:
@@ -132,17 +140,17 @@ def test_a_word_of_many_pieces_is_linked_as_surely_as_another() -> None:
     keep = words >= 0
     similarities = similarity(torch.zeros(1, 6, 1), torch.zeros(1, 6, 1), keep[:1], keep[1:])
     similarities[0, 1, 1] = similarities[0, 2, 2:] = 50.0  # each piece of the long word alike
-    by_words = link_scores(similarities, words, ExtractionRule(method="words"))
+    by_words = tables(similarities, words, ExtractionRule(method="words")).link
     torch.testing.assert_close(by_words[0, :2, :2], torch.eye(2))
-    by_pieces = link_scores(similarities, words, ExtractionRule(method="pieces"))
+    by_pieces = tables(similarities, words, ExtractionRule(method="pieces")).link
     assert float(by_pieces[0, 1, 1]) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("method", ["words", "pieces", "argmax"])
 def test_transposed_similarities_give_transposed_links(method: Any) -> None:
     similarities, rule = random_similarities(0), ExtractionRule(method=method, threshold=0.2)
-    flipped = linked_words(similarities.transpose(1, 2), WORDS.roll(2, 0), rule)
-    assert torch.equal(linked_words(similarities, WORDS, rule).transpose(1, 2), flipped)
+    flipped = tables(similarities.transpose(1, 2), WORDS.roll(2, 0), rule).linked
+    assert torch.equal(tables(similarities, WORDS, rule).linked.transpose(1, 2), flipped)
 
 
 def test_of_equal_scores_the_first_is_linked() -> None:

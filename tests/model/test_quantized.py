@@ -7,7 +7,7 @@ from torch import nn
 from tests.conftest import tiny_network
 from xalign.aligning.devices import has_fast_int8
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.model.quantized import GELU_STEPS, InPlaceLinear, Int8Linear, with_projections
+from xalign.model.quantized import GELU_STEPS, InPlaceLinear, Int8Linear, with_fast_projections
 
 needs_int8 = pytest.mark.skipif(
     not has_fast_int8(), reason="this processor has no fast 8-bit integers"
@@ -78,7 +78,7 @@ def test_a_bias_added_afterwards_is_the_same_layer() -> None:
 def test_states_are_those_of_the_plain_network(in_int8: bool) -> None:
     network, side = tiny_network(), PieceSentence([0, *range(10, 20), 2], [-1, *range(10), -1])
     batch = pack_pairs([(side, side)] * 3)
-    states = zip(network(batch), with_projections(network, in_int8=in_int8)(batch), strict=True)
+    states = zip(network(batch), with_fast_projections(network, in_int8=in_int8)(batch), strict=True)
     for plain, found in states:
         torch.testing.assert_close(found, plain, atol=0.05 if in_int8 else 1e-5, rtol=0)
 
@@ -86,7 +86,7 @@ def test_states_are_those_of_the_plain_network(in_int8: bool) -> None:
 @pytest.mark.parametrize("in_int8", [False, pytest.param(True, marks=needs_int8)])
 def test_the_network_that_was_given_stays_as_it_is(in_int8: bool) -> None:
     network, kind = tiny_network(), Int8Linear if in_int8 else InPlaceLinear
-    faster = with_projections(network, in_int8=in_int8)
+    faster = with_fast_projections(network, in_int8=in_int8)
     assert not [part for part in network.modules() if isinstance(part, kind)]
     assert len([part for part in faster.modules() if isinstance(part, kind)]) == 12
     assert faster.layers[0].get_submodule("ffn_norm") is network.layers[0].get_submodule("ffn_norm")

@@ -9,10 +9,11 @@ import torch
 from tests.conftest import tiny_config, tiny_network
 from tests.model.test_cross_align import sentence
 from xalign.model.config import ExtractionRule
-from xalign.model.extraction import batch_similarity, link_scores, linked_words
+from xalign.model.extraction import batch_similarity, softmax_tables
+from xalign.training.corpora import Example
 from xalign.training.losses import ssa_loss
 from xalign.training.masking import Masking, mask_pieces
-from xalign.training.objectives import Example, given_votes, pack, ssa_objective
+from xalign.training.objectives import binary_objective, given_votes, pack, ssa_objective
 
 EXAMPLES = [Example(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(3, 9)]
 RULE = ExtractionRule(method="words", threshold=0.05, scale=0.3)
@@ -26,12 +27,12 @@ def test_the_teacher_sees_all_pieces_and_the_student_those_that_are_not_masked(r
     )
     masking = Masking(rate=rate, mask=1, vocabulary=torch.arange(5, 20)) if rate else None
     objective = ssa_objective(
-        student, teacher, teacher_rule=RULE, rule=RULE, form="words", masking=masking
+        student, teacher, teacher_rule=RULE, rule=RULE, loss="words", masking=masking
     )
     loss, pieces = objective(EXAMPLES, torch.Generator().manual_seed(7))
 
     whole = pack(EXAMPLES)
-    linked = linked_words(batch_similarity(teacher(whole), whole, RULE), whole.words, RULE)
+    linked = softmax_tables(batch_similarity(teacher(whole), whole, RULE), whole, RULE).linked
     assert linked.any()
     seen = whole
     if masking:
@@ -56,13 +57,13 @@ def test_given_links_add_to_what_the_teacher_finds_or_take_away() -> None:
         replace(example, links=np.array([[0, 0, 1], [1, 1, 1], [2, 1, 0]])) for example in EXAMPLES
     ]
     batch = pack(EXAMPLES)
-    scores = link_scores(batch_similarity(teacher(batch), batch, RULE), batch.words, RULE)
+    scores = softmax_tables(batch_similarity(teacher(batch), batch, RULE), batch, RULE).link
     votes = given_votes(given, scores)
     found = batch_similarity(student(batch), batch, RULE)
     losses = []
     for evidence in (0.0, 0.05, 10.0):
         objective = ssa_objective(
-            student, teacher, teacher_rule=RULE, rule=RULE, form="words", evidence=evidence
+            student, teacher, teacher_rule=RULE, rule=RULE, loss="words", evidence=evidence
         )
         losses.append(objective(given, torch.Generator())[0])
         linked = scores + evidence * (votes - 0.5) > RULE.threshold
@@ -78,11 +79,11 @@ def test_given_links_add_to_what_the_teacher_finds_or_take_away() -> None:
 def test_an_example_may_have_a_threshold_of_its_own_for_labels() -> None:
     student, teacher = (tiny_network(tiny_config(num_cross_layers=n)) for n in (1, 0))
     batch = pack(EXAMPLES)
-    scores = link_scores(batch_similarity(teacher(batch), batch, RULE), batch.words, RULE)
+    scores = softmax_tables(batch_similarity(teacher(batch), batch, RULE), batch, RULE).link
     own = float(scores[0].detach().max()) / 2
     assert own != RULE.threshold
-    examples = [replace(EXAMPLES[0], threshold=own), *EXAMPLES[1:]]
-    objective = ssa_objective(student, teacher, teacher_rule=RULE, rule=RULE, form="words")
+    examples = [replace(EXAMPLES[0], label_threshold=own), *EXAMPLES[1:]]
+    objective = ssa_objective(student, teacher, teacher_rule=RULE, rule=RULE, loss="words")
     linked = scores > RULE.threshold
     linked[0] = scores[0] > own
     found = batch_similarity(student(batch), batch, RULE)

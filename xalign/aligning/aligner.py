@@ -207,11 +207,11 @@ def records(
     link, forward, backward, linked = values.cpu().numpy()  # each (K,)
     owners, src, tgt = rows.cpu().numpy().T
     ends = np.searchsorted(owners, np.arange(len(windows) + 1))
-    columns = src, tgt, link, forward, backward, linked > 0
     found = []
     for pair, (start, end) in zip(windows, itertools.pairwise(ends), strict=True):
-        shape = pair[0].num_words, pair[1].num_words
-        found.append(WordProbabilities(*(column[start:end] for column in columns), shape))
+        k = slice(start, end)
+        columns = src[k], tgt[k], link[k], forward[k], backward[k], linked[k] > 0
+        found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
     return found
 
 

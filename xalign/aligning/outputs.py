@@ -1,15 +1,14 @@
-"""More than links: pairs aligned, and written in any format, with scores and matrices if wanted."""
+"""Results of aligning, written in any format, with scores and matrices if wanted."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import tee
 from typing import BinaryIO
 
 from xalign.aligning.aligner import Aligner
-from xalign.alignment import Direction
+from xalign.aligning.settings import Wanted
 from xalign.io.files import output
-from xalign.io.formats import WRITERS, AlignedPair, Format
+from xalign.io.formats import WRITERS, AlignedPair
 from xalign.io.matrix import matrices
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.segmentation import Segmented
@@ -17,25 +16,15 @@ from xalign.links.segmentation import Segmented
 SCORE_DECIMALS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to write: links of a direction in a format, and files of scores and matrices."""
-
-    direction: Direction = "both"
-    format: Format = "pharaoh"
-    scores: str | None = None
-    matrix: str | None = None
-
-
-class Outputs:
-    """Writes what is ``wanted`` of pairs, numbered from 1; its files appear when it is left."""
+class ResultWriter:
+    """Writes the ``wanted`` results of pairs, numbered from 1; files appear at the end."""
 
     def __init__(self, wanted: Wanted, out: BinaryIO) -> None:
         self.wanted, self.out = wanted, out
         self.number = 0
         self._files = ExitStack()
 
-    def __enter__(self) -> "Outputs":
+    def __enter__(self) -> "ResultWriter":
         self._files.__enter__()
         scores, matrix = self.wanted.scores, self.wanted.matrix
         self._scores = self._files.enter_context(output(scores)) if scores else None

@@ -17,6 +17,7 @@ from typing import Any
 
 from xalign.aligning.aligner import Aligner, Counts
 from xalign.aligning.devices import prepare_memory
+from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
 from xalign.io.files import BOM, output
 from xalign.io.pairs import read_pairs
@@ -80,12 +81,12 @@ def lines_of(path: Path, block: Block) -> Iterator[bytes]:
 
 
 class Worker:
-    """Aligns blocks of the file ``corpus`` into ``parts``; ``options`` make its `Aligner`."""
+    """Aligns blocks of the file ``corpus`` into ``parts``, by an `Aligner` of ``settings``."""
 
-    def __init__(self, corpus: str, parts: str, options: dict[str, Any]) -> None:
+    def __init__(self, corpus: str, parts: str, settings: AlignerSettings) -> None:
         self.corpus, self.parts = Path(corpus), Path(parts)
         prepare_memory()
-        self.aligner = Aligner.from_pretrained(**options)
+        self.aligner = Aligner.from_settings(settings)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Align the block in ``row``, and tell of it as `Done`."""
@@ -129,13 +130,12 @@ def read_done(text: str | bytes) -> Done:
     return Done(**values | {"errors": tuple(map(tuple, values["errors"]))})
 
 
-def open_parts(corpus: Path, target: Path, options: dict[str, Any], size: int) -> Path:
-    """The folder of parts beside ``target``; one of another corpus or other options is emptied."""
+def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int) -> Path:
+    """The folder of parts beside ``target``; one of another corpus or other settings is emptied."""
     parts = target.with_name(f"{target.name}.parts")
     status = corpus.stat()
-    key = json.dumps(
-        [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size, options], sort_keys=True
-    )
+    identity = [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size]
+    key = json.dumps([*identity, dataclasses.asdict(settings)], sort_keys=True)
     kept = parts / "of.json"
     if not kept.exists() or kept.read_text() != key:
         shutil.rmtree(parts, ignore_errors=True)
@@ -145,26 +145,26 @@ def open_parts(corpus: Path, target: Path, options: dict[str, Any], size: int) -
 
 
 def align_with_ray(
-    corpus: Path, target: Path, options: dict[str, Any], *, workers: int | None = None,
+    corpus: Path, target: Path, settings: AlignerSettings, *, workers: int | None = None,
     size: int = BLOCK_BYTES,
 ) -> Iterator[tuple[Done, int]]:  # fmt: skip
     """Align ``corpus`` into ``target``; tells of each block that is done, and how many there are.
 
-    ``options`` are those of `Aligner.from_pretrained`. By default there are as many ``workers`` as
+    By default there are as many ``workers`` as
     the cluster has GPUs, or else cores. Ray starts on this machine unless it runs already, or
     RAY_ADDRESS names a cluster.
 
     Errors: `InputError`, `EngineError` when Ray is not installed, or a block cannot be aligned.
     """
     blocks = cut_into_blocks(corpus, size)
-    parts = open_parts(corpus, target, options, size)
+    parts = open_parts(corpus, target, settings, size)
     found = {block.number: report_of(parts, block.number) for block in blocks}
     for path in found.values():
         if path.exists():
             yield read_done(path.read_bytes()), len(blocks)
     left = [block for block in blocks if not found[block.number].exists()]
     if left:
-        for done in run_workers(corpus, parts, options, left, workers):
+        for done in run_workers(corpus, parts, settings, left, workers):
             yield done, len(blocks)
     with output(str(target)) as file:
         for block in blocks:
@@ -174,7 +174,7 @@ def align_with_ray(
 
 
 def run_workers(
-    corpus: Path, parts: Path, options: dict[str, Any], blocks: list[Block], workers: int | None
+    corpus: Path, parts: Path, settings: AlignerSettings, blocks: list[Block], workers: int | None
 ) -> Iterator[Done]:
     """Let Ray's workers align ``blocks``, in any order."""
     try:
@@ -190,13 +190,13 @@ def run_workers(
         ray.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
     ray.data.DataContext.get_current().enable_progress_bars = False
     resources = ray.cluster_resources()
-    gpus = 0 if options.get("device") == "cpu" else int(resources.get("GPU", 0))
+    gpus = 0 if settings.device == "cpu" else int(resources.get("GPU", 0))
     count = min(workers or gpus or int(resources["CPU"]), len(blocks))
     rows = ray.data.from_items(
         [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
     )
     reports = rows.map(
-        Worker, fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), options),
+        Worker, fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
         compute=ray.data.ActorPoolStrategy(size=count),
         num_gpus=1 if gpus else 0, num_cpus=0 if gpus else 1,
     )  # fmt: skip

@@ -1,10 +1,89 @@
-"""The settings of an `Aligner`, which are also the options of the command line."""
+"""Settings of aligning, which are also the options of `xalign align`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
+from xalign.alignment import Direction
+from xalign.io.formats import Format
+from xalign.links.segmentation import Level, Pieces
 from xalign.model.config import Precision
 from xalign.settings import Setting
+
+Engine = Literal["local", "ray"]
+TokenizerName = Literal["none", "moses", "icu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Sentence pairs in one file, or in two side by side, or a part of their lines."""
+
+    input: Annotated[
+        str,
+        Setting("Sentence pairs; also .gz, .xz and .zst.", flags=("-i", "--input")),
+    ] = "-"
+    source: Annotated[
+        str | None, Setting("Source sentences, instead of -i.", flags=("-s", "--source"))
+    ] = None
+    target: Annotated[
+        str | None, Setting("Target sentences, together with -s.", flags=("-t", "--target"))
+    ] = None
+    shard: Annotated[
+        str | None, Setting("Align only part I of N, given as I/N.", panel="Machine")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The results to write: links of a direction in a format, and files of scores and matrices."""
+
+    format: Annotated[Format, Setting("Format of links; scored is i-j:p.")] = "pharaoh"
+    direction: Annotated[
+        Direction,
+        Setting("forward: one link per target word; reverse: one link per source word."),
+    ] = "both"
+    scores: Annotated[
+        str | None, Setting("Write how likely each pair is a translation, from 0 to 1.")
+    ] = None
+    matrix: Annotated[
+        str | None, Setting("Write the probability of every link as .npz or JSON lines.")
+    ] = None
+    line_buffered: Annotated[bool, Setting("Write each line before the next one is read.")] = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether links alone are written, in Pharaoh format."""
+        return (self.format, self.direction, self.scores, self.matrix) == (
+            "pharaoh", "both", None, None,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How the user's words become words to align."""
+
+    pieces: Annotated[
+        Pieces | None, Setting("The text is cut into subwords, marked by @@ (bpe) or ▁.")
+    ] = None
+    level: Annotated[
+        Level | None, Setting("With --pieces: write links of subwords (default) or words.")
+    ] = None
+    tokenize: Annotated[
+        TokenizerName,
+        Setting("Tokenize raw text first; links are of its space-separated words."),
+    ] = "none"
+    languages: Annotated[str | None, Setting("With --tokenize: both languages, such as de,en.")] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Processes that share one corpus."""
+
+    engine: Annotated[Engine, Setting("ray: workers on one machine or a cluster.")] = "local"
+    workers: Annotated[
+        int | None, Setting("Ray workers; default: one per GPU, or per core.", min=1)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +103,10 @@ class AlignerSettings:
     """
 
     model: Annotated[
-        str, Setting("Model folder, or hub name of an encoder.", flags=("-m", "--model"))
+        str,
+        Setting(
+            "Model folder, or hub name of an encoder.", flags=("-m", "--model"), panel="Common"
+        ),
     ] = "default"
     layer: Annotated[
         int | None, Setting("Layer to read links off, for an encoder never trained to align.")

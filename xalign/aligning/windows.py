@@ -166,8 +166,8 @@ def merge(
         for name in ("link", "forward", "backward", "linked")
     )
     is_linked = linked >= 0.5 if threshold is None else link > threshold
-    tables = [np.asarray(values, np.float32) for values in (link, forward, backward)]
-    return WordProbabilities(src, tgt, *tables, is_linked, shape)  # type: ignore[call-arg]
+    p, given, back = (np.asarray(values, np.float32) for values in (link, forward, backward))
+    return WordProbabilities(src, tgt, p, given, back, is_linked, shape)
 
 
 def num_seeing(src: Ints, tgt: Ints, windows: Sequence[Window]) -> NDArray[np.int64]:

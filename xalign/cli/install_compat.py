@@ -23,14 +23,16 @@ __all__ = ["Aligner", "calculate_priors", "write_priors"]
 
 
 def install_compat(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder; made if it is not there.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder; it is made if needed.")],
 ) -> None:
-    """Put fast_align, atools and eflomal-align into DIR, all done by xalign.
+    """Write the programs fast_align, atools and eflomal-align into DIR; xalign does their work.
+
+    \b
+    xalign install-compat ~/xalign-bin
+    PATH=~/xalign-bin:$PATH ./my-pipeline.sh
 
     Put DIR first on PATH where a pipeline looks for them. DIR/python, on PYTHONPATH, gives
-    `import eflomal`. Programs of those names that are there already are left as they are.
+    `import eflomal`. Other programs of these names are never overwritten.
     """
     files = {name: LAUNCHER.format(python=sys.executable, module=m) for name, m in PROGRAMS.items()}
     files["python/eflomal.py"] = MODULE

@@ -26,16 +26,22 @@ def symmetrize(
         typer.Option("-c", "--command", help="How to join them; the last two take -i alone."),
     ] = "grow-diag-final-and",
     order: Annotated[
-        Literal["atools", "moses"], typer.Option(help="Of growth: as in atools, or Moses' symal.")
+        Literal["atools", "moses"],
+        typer.Option(help="Order in which links grow: as in atools, or Moses' symal."),
     ] = "atools",
     output_path: Annotated[
-        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+        str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")
     ] = "-",
 ) -> None:  # fmt: skip
-    """Join links of two directions, or exchange source and target of one: a line in, a line out.
+    """Join the links of two directions into one alignment, or exchange the sides of one.
 
-    Both files are source-target, as `fast_align` and `fast_align -r` print them. On a line with
-    ` ||| `, links are what follows the last one.
+    \b
+    xalign symmetrize -i forward.align -j reverse.align > both.align
+    xalign symmetrize -i forward.align -j reverse.align -c intersect
+    xalign symmetrize -i de-en.align -c invert > en-de.align
+
+    One line in, one line out. Both files are source-target, as `fast_align` and `fast_align -r`
+    print them. On a line with ` ||| `, links are what follows the last one.
     """
     from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
     from xalign.links.symmetrize import Method, invert
@@ -58,18 +64,22 @@ def symmetrize(
 
 def rethreshold(
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Keep links that are more probable than this.")
+        float, typer.Option(min=0, max=1, help="Keep links whose probability exceeds this.")
     ],
     input: Annotated[
         str, typer.Option("-i", "--input", help="Links with their probabilities, as i-j:p.")
     ] = "-",
     output_path: Annotated[
-        str, typer.Option("-o", "--output", help="Links; appears only when whole.")
+        str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")
     ] = "-",
 ) -> None:
-    """Link more or fewer words without running the model again: a line in, a line out.
+    """Keep more or fewer links without running the model again.
 
-    Reads what `xalign align --format scored` wrote with a lower --threshold.
+    \b
+    xalign align --format scored --threshold 0.05 -i corpus.txt > scored.align
+    xalign rethreshold --threshold 0.6 -i scored.align > out.align
+
+    One line in, one line out. The input is what `xalign align --format scored` wrote.
     """
     from xalign.io.formats import read_scored
     from xalign.io.pharaoh import pharaoh
@@ -90,23 +100,32 @@ def score(
         list[str] | None, typer.Option("-i", "--input", help="Another output to score.")
     ] = None,
     gold_base: Annotated[
-        int | None, typer.Option(min=0, max=1, help="First index in the gold file; else found.")
+        int | None,
+        typer.Option(min=0, max=1, help="First index in the gold file; default: detected."),
     ] = None,
     samples: Annotated[
         int,
-        typer.Option(min=0, max=100_000, help="Resamplings for the interval of AER and p."),
+        typer.Option(
+            min=0,
+            max=100_000,
+            help="Resamplings for the 95% interval and the p-value; 0: none.",
+        ),
     ] = 0,
-    worst: Annotated[
-        int, typer.Option(min=0, help="Show so many pairs with the most mistakes.")
-    ] = 0,
+    worst: Annotated[int, typer.Option(min=0, help="Show the N pairs with the most mistakes.")] = 0,
     pairs: Annotated[
-        str | None, typer.Option(help="The sentence pairs, to show words with --worst.")
+        str | None, typer.Option(help="Sentence pairs, to show words with --worst.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score outputs in Pharaoh format against gold links: AER, precision, recall, F1.
+    """Score alignments against gold links: AER, precision, recall, F1.
 
-    Without an output, standard input is read. With several, `p` compares each with the first.
+    \b
+    xalign score --gold test.talp out.align
+    xalign score --gold test.talp --samples 1000 ours.align theirs.align
+    xalign score --gold test.talp --worst 5 --pairs test.txt out.align
+
+    Alignments are in Pharaoh format. Without a file, standard input is read. With several files,
+    `p` is the two-sided p-value of the difference to the first.
     """
     from xalign.cli import report
 

@@ -12,7 +12,7 @@ import xalign
 from xalign.cli.align import align
 from xalign.cli.install_compat import install_compat
 from xalign.cli.links import rethreshold, score, symmetrize
-from xalign.cli.options import GroupedCommand
+from xalign.cli.options import GroupedCommand, help_text
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
 from xalign.console import say
@@ -84,4 +84,4 @@ def fail(message: str, code: int) -> NoReturn:
 for command in (
     align, symmetrize, rethreshold, score, lexicon, project, install_compat, train, finetune
 ):  # fmt: skip
-    app.command(cls=GroupedCommand)(guarded(command))
+    app.command(cls=GroupedCommand, help=help_text(command))(guarded(command))

@@ -15,7 +15,10 @@ from typer.core import TyperCommand
 from xalign.settings import Setting
 
 COMMON = "Common"
-"""The group of options that come first."""
+GROUPS = (
+    COMMON, "Output", "Words", "Model", "Network", "Labels", "Schedule", "Augmentation", "Machine",
+)  # fmt: skip
+"""Groups of options, in the order of a help page."""
 
 
 class GroupedCommand(TyperCommand):
@@ -48,6 +51,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             keyword = parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY)
             parameters.append(keyword)
 
+    parameters.sort(key=lambda parameter: GROUPS.index(panel_of(parameter)))
+
     @wraps(command)
     def run(**given: Any) -> None:
         for name, kind in kinds.items():
@@ -59,7 +64,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    del run.__wrapped__  # type: ignore[attr-defined]
+    del run.__wrapped__
     return run
 
 
@@ -82,8 +87,27 @@ def options_of(kind: type, group: str, default: Any) -> Iterator[Parameter]:
             field.name,
             Parameter.KEYWORD_ONLY,
             default=list(value) or None if isinstance(value, tuple) else value,
-            annotation=Annotated[list[get_args(value_type)[0]] if is_list else value_type, option],
+            annotation=Annotated[list_of(value_type) if is_list else value_type, option],
         )
+
+
+def list_of(tuple_type: Any) -> Any:
+    """``list[str]`` for ``tuple[str, ...]``: the type of an option that is given several times."""
+    return list[get_args(tuple_type)[0]]  # type: ignore[misc]
+
+
+def panel_of(parameter: Parameter) -> str:
+    """The group of an option."""
+    option = get_args(parameter.annotation)[1]
+    return str(option.rich_help_panel or COMMON)
+
+
+def help_text(command: Callable[..., None]) -> str:
+    """The docstring of a command, one line per paragraph; lines after ``\\b`` stay as they are."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(
+        text if text.startswith("\b") else " ".join(text.split("\n")) for text in paragraphs
+    )
 
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from itertools import tee, zip_longest
+from itertools import tee
 from typing import Annotated, Literal
 
 import typer
 
 import xalign
+from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import ScoredAlignment, SentencePair, split_words
 from xalign.console import BadLines, say
 from xalign.errors import InputError
-from xalign.io.files import Source, output
+from xalign.io.files import Source, output, side_by_side
 from xalign.io.formats import read_any_links
 from xalign.io.pairs import read_as, read_pairs
 from xalign.links.lexicon import PairCounts, table_line, word_links
@@ -26,7 +27,7 @@ from xalign.links.projection import (
 )  # fmt: skip
 
 Input = Annotated[
-    str, typer.Option("-i", "--input", help="Sentence pairs; .gz, .xz and .zst are read too.")
+    str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz and .zst.")
 ]
 NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 
@@ -34,22 +35,28 @@ NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 def lexicon(
     input: Input,
     links: Annotated[
-        str, typer.Option("-a", "--links", help="Their links, a line a pair, as i-j or i-j:p.")
+        str,
+        typer.Option("-a", "--links", help="Their links as i-j or i-j:p, one line per pair."),
     ],
     output_path: Annotated[
-        str, typer.Option("-o", "--output", help="Start of the names of both tables.")
+        str, typer.Option("-o", "--output", help="Start of the file names of both tables.")
     ] = "lex",
     names: Annotated[
         Literal["moses", "marian"],
-        typer.Option(help="lex.f2e and lex.e2f, or lex.s2t and lex.t2s."),
+        typer.Option(help="Endings of the file names: f2e and e2f, or s2t and t2s."),
     ] = "moses",
     top: Annotated[
-        int | None, typer.Option(min=1, help="Keep so many translations of each word.")
+        int | None, typer.Option(min=1, help="Keep the N most probable translations of each word.")
     ] = None,
 ) -> None:
-    """Count how words are translated: two tables of `translation word probability`.
+    """Write how often each word is linked to each of its translations.
 
-    As Moses writes them in its step 4, and Marian's extract_lex for shortlists.
+    \b
+    xalign lexicon -i corpus.txt -a out.align
+    xalign lexicon -i corpus.txt -a out.align --names marian --top 50
+
+    There are two tables, one for each direction; a line is `translation word probability`. Moses
+    writes such tables in its step 4, and Marian's extract_lex for shortlists.
     """
     if input == links == "-":
         raise typer.BadParameter("only one of the files can be standard input")
@@ -72,30 +79,40 @@ def lexicon(
 def project(
     input: Input = "-",
     tags: Annotated[
-        str | None, typer.Option("-t", "--tags", help="BIO tags, one a source word, a line a pair.")
+        str | None,
+        typer.Option("-t", "--tags", help="BIO tags of the source words, one line per pair."),
     ] = None,
     inline: Annotated[
-        bool, typer.Option("--inline", help="Tags such as <b>...</b> stand in the source text.")
+        bool, typer.Option("--inline", help="The source text contains tags such as <b>...</b>.")
     ] = False,
     links: Annotated[
         str | None,
-        typer.Option("-a", "--links", help="Links, as i-j or i-j:p; else they are made."),
+        typer.Option("-a", "--links", help="Links, as i-j or i-j:p; default: align the pairs."),
     ] = None,
     output_path: Annotated[
-        str, typer.Option("-o", "--output", help="Tags, or target text with tags.")
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Tags, or target text with tags.",
+        ),
     ] = "-",
     model: Annotated[
-        str, typer.Option("-m", "--model", help="A model folder, or an encoder's hub name.")
+        str, typer.Option("-m", "--model", help="Model folder, or hub name of an encoder.")
     ] = "default",
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=0.999, help="Link words more probably linked than this."),
+        typer.Option(min=0, max=0.999, help="Link words whose probability exceeds this."),
     ] = None,
 ) -> None:
-    """Carry labels of source words over to their translations: a line in, a line out.
+    """Carry labels of source words over to their translations.
 
-    Give BIO tags with --tags, or text with tags in it with --inline; links are counted without
-    the tags. What could not be carried over as it was is counted at the end.
+    \b
+    xalign project -i corpus.txt --tags entities.bio > target.bio
+    xalign project -i tagged.txt --inline -a out.align > target.txt
+
+    One line in, one line out. Give BIO tags with --tags, or text with tags in it with --inline;
+    links count the words without the tags. The summary counts labels that were lost or changed.
     """
     if inline == (tags is not None):
         raise typer.BadParameter("give either --tags FILE or --inline")
@@ -164,7 +181,7 @@ def made_links(
     from xalign.aligning.devices import prepare_memory
 
     prepare_memory()
-    aligner = xalign.Aligner.from_pretrained(model, threshold=threshold)
+    aligner = xalign.Aligner.from_settings(AlignerSettings(model=model, threshold=threshold))
     return (found.scored() for found in aligner.probabilities(pairs))
 
 
@@ -177,12 +194,8 @@ def with_given_links(
     is not there.
     """
     with closing(Source(path)) as source:
-        rows = zip_longest(pairs, read_any_links(source, source.name))
-        for number, (pair, links) in enumerate(rows, 1):
-            if pair is None or links is None:
-                short, long = (pairs_path, path) if pair is None else (path, pairs_path)
-                expected = f"expected a line for line {number} of {long}, found the end"
-                raise InputError(short, number, expected)
+        given = read_any_links(source, source.name)
+        for number, (pair, links) in enumerate(side_by_side(pairs, given, pairs_path, path), 1):
             for i, j in links.probabilities:
                 if i >= len(pair.src) or j >= len(pair.tgt):
                     sizes = f"{len(pair.src)} and {len(pair.tgt)} words"

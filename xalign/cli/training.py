@@ -44,13 +44,13 @@ def train(
 ) -> None:
     """Stage 1: teach an encoder to read each sentence beside its translation (TLM).
 
-    The network learns to predict masked pieces of both sides. Its folder can be aligned with
-    (`xalign align -m DIR`) and finetuned (`xalign finetune -m DIR`).
-
     \b
     xalign train -i corpus.txt -o stage1
     xalign train -i de-en.txt -i fr-en.txt --dev dev.txt --steps 2000 -o stage1
     xalign train --config stage1/run.json -o again
+
+    The network learns to predict masked pieces of both sides. Its folder can be aligned with
+    (`xalign align -m DIR`) and finetuned (`xalign finetune -m DIR`).
     """
     from xalign.training.stages import train_tlm
 
@@ -77,13 +77,13 @@ def finetune(
 ) -> None:
     """Stage 2: teach a model links of words: its own, a better model's, or yours.
 
-    Given links (`--links`) are Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), one line per
-    pair. Without --dev, every tenth pair with given links validates.
-
     \b
     xalign finetune -m default -i mine.txt --links mine.talp -o mine
     xalign finetune -m default -i mine.txt --links mine.talp -i more.txt --links none -o mine
     xalign finetune -m stage1 -i corpus.txt --dev dev.txt -o stage2
+
+    Given links (`--links`) are Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), one line per
+    pair. Without --dev, every tenth pair with given links validates.
     """
     from xalign.training.stages import finetune as finetune_model
 

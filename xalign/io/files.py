@@ -4,12 +4,14 @@ import contextlib
 import gzip
 import lzma
 import os
+import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from xalign.errors import InputError
 
@@ -17,6 +19,9 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+Left = TypeVar("Left")
+Right = TypeVar("Right")
 
 STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")
 """Folders of names for open files, such as /dev/stdout."""
@@ -142,15 +147,43 @@ def output(path: str) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def atomic(target: Path) -> Iterator[BinaryIO]:
     """A new file that takes the place of ``target`` when the block ends without an error."""
-    target = target.resolve()  # of a symbolic link, the file behind it is replaced
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole(target) as part:
         try:
             raw = part.open("wb")
         except OSError as error:
             raise InputError(str(target), 0, f"cannot be written: {error.strerror}") from error
         with raw:
             yield raw
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A name beside ``target`` for a new file or folder, which takes its place once it is whole.
+
+    When an error leaves the block, ``target`` is as it was.
+    """
+    target = target.resolve()  # of a symbolic link, the file behind it is replaced
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield part
         part.replace(target)
     finally:
+        if part.is_dir():
+            shutil.rmtree(part)
         part.unlink(missing_ok=True)
+
+
+def side_by_side(
+    one: Iterable[Left], other: Iterable[Right], path: str, other_path: str,
+    first: int = 1, advice: str = "",
+) -> Iterator[tuple[Left, Right]]:  # fmt: skip
+    """Items of two files, line by line; the ``first`` line has that number.
+
+    Errors: `InputError` after the last common line when one file is longer, with ``advice``.
+    """
+    for number, (left, right) in enumerate(zip_longest(one, other), first):
+        if left is None or right is None:
+            short, long = (path, other_path) if left is None else (other_path, path)
+            message = f"expected a line for line {number} of {long}, found the end{advice}"
+            raise InputError(short, number, message)
+        yield left, right

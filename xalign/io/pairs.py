@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
 from typing import NoReturn, TypeVar
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
+from xalign.io.files import side_by_side
 
 Pair = TypeVar("Pair")
 Make = Callable[[str, str], Pair]
@@ -110,13 +110,9 @@ def read_two_as(
     Errors: `InputError` after the last common line when one file is longer, whatever ``on_bad``
     does: from there on no line is known to belong to another.
     """
-    for number, (src_line, tgt_line) in enumerate(zip_longest(src_lines, tgt_lines), first):
-        if src_line is None or tgt_line is None:
-            short, long = (src_path, tgt_path) if src_line is None else (tgt_path, src_path)
-            raise InputError(
-                short, number, f"expected a line for line {number} of {long}, found the end; "
-                "source and target need the same number of lines",
-            )  # fmt: skip
+    advice = "; source and target need the same number of lines"
+    lines = side_by_side(src_lines, tgt_lines, src_path, tgt_path, first, advice)
+    for number, (src_line, tgt_line) in enumerate(lines, first):
         src = decode(src_line, src_path, number, on_bad)
         tgt = None if src is None else decode(tgt_line, tgt_path, number, on_bad)
         yield make("", "") if src is None or tgt is None else make(src, tgt)

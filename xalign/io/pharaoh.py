@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 
 from xalign.alignment import Alignment, Link
 from xalign.errors import InputError
+from xalign.io.files import side_by_side
 
 LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 LINKS = re.compile(rb"\s*(?:\d{1,9}-\d{1,9}(?!\S)\s*)*")
@@ -36,13 +36,7 @@ def read_two_alignments(
     Errors: `InputError` after the last common line when one file is longer.
     """
     sides = read_links_after_text(lines, path), read_links_after_text(other_lines, other_path)
-    for number, (one, other) in enumerate(zip_longest(*sides), 1):
-        if one is None or other is None:
-            short, long = (path, other_path) if one is None else (other_path, path)
-            raise InputError(
-                short, number, f"expected a line for line {number} of {long}, found the end"
-            )
-        yield one, other
+    return side_by_side(*sides, path, other_path)
 
 
 def parse_links(line: bytes, path: str, number: int) -> frozenset[Link]:

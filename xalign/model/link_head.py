@@ -55,7 +55,7 @@ class LinkHead(nn.Module):
             torch.log(p + LEAST_PROBABILITY) for p in (words.forward, words.backward)
         )  # each (B, S, T)
         products = words.src @ words.tgt.transpose(1, 2) * words.scale  # (B, S, T)
-        logits = self.evidence * (forward + backward)
+        logits: Tensor = self.evidence * (forward + backward)
         logits = logits + self.word(words.src) + self.word(words.tgt).transpose(1, 2)
         features = [
             (forward + backward) / 8,

@@ -6,11 +6,8 @@ the corpus.
 """
 
 import hashlib
-import itertools
 import json
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -22,7 +19,7 @@ from numpy.typing import NDArray
 
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import Source, side_by_side, whole
 from xalign.io.gold import stream_talp
 from xalign.io.pairs import read_pairs
 from xalign.model.packing import PieceSentence
@@ -211,11 +208,7 @@ def linked_pairs(
         yield from ((pair, GoldAlignment()) for pair in pairs)
         return
     given = stream_talp(lambda: Source(links), links)
-    for number, (pair, gold) in enumerate(itertools.zip_longest(pairs, given), 1):
-        if pair is None or gold is None:
-            short, long = (path, links) if pair is None else (links, path)
-            expected = f"expected a line for line {number} of {long}, found the end"
-            raise InputError(short, number, expected)
+    for number, (pair, gold) in enumerate(side_by_side(pairs, given, path, links), 1):
         for i, j in gold.possible:
             if not pair.is_empty and (i >= len(pair.src) or j >= len(pair.tgt)):
                 sizes = f"{len(pair.src)} and {len(pair.tgt)} words in {path}"
@@ -227,50 +220,74 @@ def write_corpus(
     path: str, tokenizer: Tokenizer, folder: Path, preparation: Preparation, links: str | None
 ) -> None:
     """Cut the pairs at ``path`` into pieces, into ``folder``, which appears only when whole."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
     bad: list[InputError] = []
-    skipped, end, end_of_links = 0, 0, 0
-    seen: set[int] = set()
     try:
-        with ExitStack() as stack:
-            files = [stack.enter_context((part / name).open("wb")) for name in FILES]
-            ids_file, words_file, offsets_file, links_file, link_offsets_file = files
-            for file in (offsets_file, link_offsets_file):
-                file.write(np.uint64(0).tobytes())
-            for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
-                if preparation.hold_out and number % preparation.hold_out == 0:
-                    continue
-                changed, gold = augment(
-                    pair, gold, preparation.augmentation, number, preparation.seed
-                )
-                sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
-                if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
-                    skipped += 1
-                    continue
-                for side in sides:
-                    words = np.array(side.words[1:-1])
-                    ids_file.write(np.array(side.ids[1:-1], dtype=np.uint32).tobytes())
-                    words = np.where(words < 0, NO_WORD, words)
-                    words_file.write(words.astype(np.uint16).tobytes())
-                    offsets_file.write(np.uint64(end := end + len(words)).tobytes())
-                    seen.update(side.ids[1:-1])
-                rows = link_rows(gold)
-                links_file.write(rows.tobytes())
-                end_of_links += len(rows)
-                link_offsets_file.write(np.uint64(end_of_links).tobytes())
-        np.save(part / "vocabulary.npy", np.array(sorted(seen), dtype=np.int64))
-        (part / "meta.json").write_text(json.dumps({"path": path, "skipped": skipped}))
-        try:
-            part.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was faster
-                raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    if skipped:
+        with whole(folder) as part:
+            part.mkdir(parents=True)
+            with CorpusWriter(part) as writer:
+                for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
+                    if not (preparation.hold_out and number % preparation.hold_out == 0):
+                        writer.write(*prepared(pair, gold, number, tokenizer, preparation))
+            (part / "meta.json").write_text(json.dumps({"path": path, "skipped": writer.skipped}))
+    except OSError:
+        if not folder.exists():  # else another process was faster
+            raise
+    if writer.skipped:
         reason = f"; the first that cannot be read: {bad[0]}" if bad else ""
-        logger.warning("%s: %d lines are left out%s", path, skipped, reason)
+        logger.warning("%s: %d lines are left out%s", path, writer.skipped, reason)
+
+
+def prepared(
+    pair: SentencePair, gold: GoldAlignment, number: int, tokenizer: Tokenizer,
+    preparation: Preparation,
+) -> tuple[list[PieceSentence], GoldAlignment]:  # fmt: skip
+    """Both sides of line ``number`` as pieces, with its links; no sides if it is left out."""
+    changed, moved = augment(pair, gold, preparation.augmentation, number, preparation.seed)
+    sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
+    if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
+        return [], moved
+    return sides, moved
+
+
+class CorpusWriter:
+    """Writes the arrays of a `Corpus` into ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.skipped, self.ends, self.seen = 0, [0, 0], set[int]()
+        self._open = ExitStack()
+
+    def __enter__(self) -> "CorpusWriter":
+        self.files = {
+            name: self._open.enter_context((self.folder / name).open("wb")) for name in FILES
+        }
+        for name in ("offsets", "link_offsets"):
+            self.files[name].write(np.uint64(0).tobytes())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+        np.save(self.folder / "vocabulary.npy", np.array(sorted(self.seen), dtype=np.int64))
+
+    def write(self, sides: Sequence[PieceSentence], gold: GoldAlignment) -> None:
+        """Write the next pair; no ``sides`` are counted as one that is left out."""
+        if not sides:
+            self.skipped += 1
+            return
+        for side in sides:
+            words = np.array(side.words[1:-1])
+            words = np.where(words < 0, NO_WORD, words).astype(np.uint16)
+            self.files["ids"].write(np.array(side.ids[1:-1], dtype=np.uint32).tobytes())
+            self.files["words"].write(words.tobytes())
+            self._end("offsets", 0, len(words))
+            self.seen.update(side.ids[1:-1])
+        rows = link_rows(gold)
+        self.files["links"].write(rows.tobytes())
+        self._end("link_offsets", 1, len(rows))
+
+    def _end(self, name: str, kind: int, size: int) -> None:
+        self.ends[kind] += size
+        self.files[name].write(np.uint64(self.ends[kind]).tobytes())
 
 
 def link_rows(gold: GoldAlignment) -> NDArray[np.int32]:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from xalign.errors import ModelError
+from xalign.io.files import whole
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
@@ -206,14 +207,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Errors: `OSError`, a full disk, say, leaves what was at ``path`` as it was.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        yield part
-        part.replace(path)
+        with whole(path) as part:
+            yield part
     except safetensors.SafetensorError as error:
         raise OSError(errno.EIO, str(error), str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:
