@@ -1,5 +1,6 @@
 """Small things that many tests need: a tiny random network, its tokenizer, and where data lies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -9,7 +10,7 @@ import torch
 from xalign.aligning.aligner import Aligner
 from xalign.model.config import CrossAlignConfig, ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
-from xalign.weights.checkpoint import Checkpoint
+from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.tokenizer import Tokenizer
 
 hypothesis.settings.register_profile("xalign", deadline=None, derandomize=True)
@@ -71,6 +72,15 @@ def tiny_aligner(
         threads=threads, batch_pieces=batch_pieces, precision=precision,
         compiled=compiled,
     )  # fmt: skip
+
+
+def default_with(rule: ExtractionRule | None = None, window: int | None = None) -> Aligner:
+    """The embedded model with another rule, or another window."""
+    checkpoint = load()
+    if window is not None:
+        checkpoint.network.config = replace(checkpoint.network.config, window=window)
+    checkpoint = replace(checkpoint, rule=rule or checkpoint.rule)
+    return Aligner(checkpoint, devices=[torch.device("cpu")], threads=2, batch_pieces=1024)
 
 
 @pytest.fixture(scope="session")

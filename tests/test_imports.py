@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
-    "errors", "alignment", "io", "links", "model", "weights", "aligning", "", "training", "console",
+    "errors", "alignment", "settings", "io", "links", "model", "weights", "aligning", "", "training", "console",
     "compat", "cli", "__main__",
 ]  # fmt: skip
 """Lowest first; the empty name is the package itself."""

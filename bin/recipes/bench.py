@@ -28,20 +28,21 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from xalign.training.data import Preparation, Sampler, open_corpus
 
 from bin.recipes import EXAMPLES, rivals
 from xalign import Aligner
-from xalign.aligning.aligner import num_pieces
 from xalign.aligning.devices import has_fast_int8, usable_cores
 from xalign.alignment import SentencePair
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig, Precision
 from xalign.model.cross_align import TLMHead
-from xalign.training.loop import Schedule, Trainer
+from xalign.training.corpora import Preparation, open_corpus
+from xalign.training.loop import Batching, Trainer
 from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective
+from xalign.training.sampling import Sampler
+from xalign.training.settings import Schedule
 from xalign.weights.backbones import E5_SMALL, training_depth
 from xalign.weights.checkpoint import load
 
@@ -110,7 +111,8 @@ def bench_aligning(
     """Align pairs again and again; gives the median share of the fp32 rate."""
     aligner = Aligner.from_pretrained(device="cpu", threads=threads, precision=precision)
     sizes = aligner.network.config
-    pieces = sum(num_pieces(aligner._encode(pair)) for pair in pairs)
+    encode = aligner.tokenizer.encode
+    pieces = sum(len(encode(pair.src)) + len(encode(pair.tgt)) for pair in pairs)
     operations = pieces * layer_operations(sizes) * sizes.align_layer
     list(aligner.align(pairs[:200]))
     report = Report(operations, pieces, aligner.threads, sizes)
@@ -223,14 +225,14 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
         head, sizes = TLMHead(network.config), network.config
         data = open_corpus(corpus, start.tokenizer, Path(folder), Preparation(max_pieces=128))
         sampler = Sampler([data], [1.0], budget=batch_pieces, seed=1)
-        batch = [data.example(number, start.tokenizer) for _, number in next(sampler.batches())]
+        batch = [data.example(k, start.tokenizer) for [(_, k)] in next(sampler.batches())]
         pieces = sum(example.num_pieces for example in batch)
         vocabulary = torch.from_numpy(data.vocabulary)
         masking = Masking(rate=0.15, mask=start.tokenizer.mask or 0, vocabulary=vocabulary)
         tlm = tlm_objective(network, head, masking=masking, negatives=6000)
         student = network.pruned()
         ssa = ssa_objective(
-            student, teacher, teacher_rule=start.rule, rule=start.rule, form="words"
+            student, teacher, teacher_rule=start.rule, rule=start.rule, loss="words"
         )
         candidates = min(6000, len(vocabulary))
         guesses = 0.15 * 2 * sizes.width * (sizes.width + candidates)
@@ -244,7 +246,7 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
             named = {
                 f"{k}.{n}": p for k, part in enumerate(parts) for n, p in part.named_parameters()
             }
-            trainer = Trainer([(named, 1e-6)], Schedule(steps=9999, threads=workers))
+            trainer = Trainer([(named, 1e-6)], Schedule(steps=9999), Batching(threads=workers))
             report = Report(operations * pieces, pieces, workers, sizes)
             with ThreadPoolExecutor(
                 workers, initializer=torch.set_num_threads, initargs=(1,)

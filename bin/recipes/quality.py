@@ -7,6 +7,7 @@ about the same length.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def main(folder: Path) -> None:
     """Print the tables."""
     aligner = Aligner.from_pretrained(device="cpu", precision="fp32")
     points = aligner.rule.calibration
-    aligner._calibrated = lambda found: found  # type: ignore[method-assign]
+    aligner.rule = replace(aligner.rule, calibration=())
     sets = [open_dev_set(str(path)) for path in sorted(folder.glob("*.txt"))]
     found = {dev.name: list(aligner.probabilities(dev.pairs)) for dev in sets}
     columns = {dev.name: judged(dev, found[dev.name]) for dev in sets}

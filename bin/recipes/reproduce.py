@@ -13,28 +13,30 @@ import math
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bin.recipes import EXAMPLES
 from xalign.aligning.devices import usable_cores
-from xalign.model.config import Depth
-from xalign.training.settings import Machine, Settings
-from xalign.training.stages import STAGE_1_SCALES, InitCross, finetune_ssa, train_tlm
+from xalign.training.settings import (
+    FinetuneSettings,
+    InitCross,
+    Labels,
+    Machine,
+    Schedule,
+    Start,
+    Text,
+    TrainSettings,
+)
+from xalign.training.setup import STAGE_1_SCALES
+from xalign.training.stages import finetune, train_tlm
 from xalign.training.tuning import Choices, open_dev_set, tune
 from xalign.weights.checkpoint import load
 
-STAGE_1 = {"steps": 40, "rate": 3e-4, "self_rate": 5e-5, "warmup": 10}
-STAGE_2 = {"steps": 40, "rate": 1.5e-4, "self_rate": 1.5e-4, "warmup": 10}
-SAME: dict[str, Any] = {
-    "batch_pieces": 4096,
-    "tune_self": 12,
-    "mask_rate": 0.3,
-    "max_pieces": 128,
-    "seed": 1,
-}
-TINY: dict[str, Any] = {"steps": 2, "batch_pieces": 500}
+SAME = Schedule(steps=40, warmup=10, batch_pieces=4096, mask_rate=0.3, seed=1)
+STAGE_1 = replace(SAME, lr=3e-4, self_lr=5e-5)
+STAGE_2 = replace(SAME, lr=1.5e-4, self_lr=1.5e-4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,9 @@ class Variant:
     init: InitCross = "identity"
 
     @property
-    def depth(self) -> Depth:
-        """Its layers; links are read off the first cross layer, or the last layer of all."""
-        n = self.num_cross_layers
-        return Depth(num_self_layers=7, num_cross_layers=n, align_layer=8 if n else 7)
+    def align_layer(self) -> int:
+        """Links are read off the first cross layer or, without one, the last layer."""
+        return 8 if self.num_cross_layers else 7
 
     @property
     def name(self) -> str:
@@ -79,26 +80,30 @@ def run_one(
     """Mean AER of a variant untrained, after TLM, and after SSA; and by layer after TLM."""
     folder = output / variant.name
     result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
-    for stage, changes in (("none", {"steps": 0}), ("tlm", {}), ("ssa", {})):
-        taken = (STAGE_2 if stage == "ssa" else STAGE_1) | (TINY if tiny else {}) | changes
-        settings = Settings(
-            corpora=tuple(corpora), weights=(1.0,) * len(corpora), dev=tuple(dev),
-            **{"every": max(1, taken["steps"]), **SAME, **taken},
-        )  # fmt: skip
+    text = Text(input=tuple(corpora), weight=(1.0,) * len(corpora), dev=tuple(dev))
+    start = Start(
+        self_layers=7, cross_layers=variant.num_cross_layers, init_cross=variant.init,
+        align_layer=variant.align_layer,
+    )  # fmt: skip
+    labels = Labels(teacher="e5-small", average="geometric", loss="words")
+    for stage, schedule in (
+        ("none", replace(STAGE_1, steps=0)),
+        ("tlm", STAGE_1),
+        ("ssa", STAGE_2),
+    ):
+        if tiny:
+            schedule = replace(schedule, steps=min(2, schedule.steps), batch_pieces=500)
+        schedule = replace(schedule, every=max(1, schedule.steps))
         if not (folder / stage / "config.json").exists():
             print(f"{variant.name}: {stage}", file=sys.stderr, flush=True)
             if stage == "ssa":
-                finetune_ssa(
-                    settings, machine, folder / stage, model=str(folder / "tlm"), teacher="e5-small",
-                    links=(), evidence=0.0, form="words", scale=None, threshold=None,
-                    average="geometric", null_word=False, resume=False, show=lambda _: None,
-                )  # fmt: skip
+                second = FinetuneSettings(
+                    model=str(folder / "tlm"), text=text, labels=labels, schedule=schedule
+                )
+                finetune(second, machine, folder / stage, resume=False, show=lambda _: None)
             else:
-                train_tlm(
-                    settings, machine, folder / stage, model="e5-small", depth=variant.depth,
-                    init_cross=variant.init, negatives=6000, choose_layer=False,
-                    resume=False, show=lambda _: None,
-                )  # fmt: skip
+                first = TrainSettings(text=text, start=start, schedule=schedule)
+                train_tlm(first, machine, folder / stage, resume=False, show=lambda _: None)
         *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()
         result[stage] = json.loads(last)["mean_aer"]
     result["by_layer"] = layers_after_tlm(variant, folder, dev, machine)
@@ -113,8 +118,10 @@ def layers_after_tlm(
     if not path.exists():
         model = load(str(folder / "tlm"))
         scales = tuple(scale / math.sqrt(model.network.config.width) for scale in STAGE_1_SCALES)
-        choices = Choices(tuple(range(4, variant.depth.num_layers + 1)), scales)
-        tuned = tune(model, [open_dev_set(name) for name in dev], choices, machine.threads)
+        choices = Choices(tuple(range(4, 7 + variant.num_cross_layers + 1)), scales)
+        tuned = tune(
+            model, [open_dev_set(name) for name in dev], choices, machine.threads or usable_cores()
+        )
         best: dict[int, float] = {}
         for point in tuned.checkpoint.curve:
             best[point.layer] = min(point.aer, best.get(point.layer, 1.0))

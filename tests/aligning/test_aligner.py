@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.conftest import EXAMPLES, tiny_aligner
+from tests.conftest import EXAMPLES, default_with, tiny_aligner
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.devices import (
     choose_device,
@@ -28,7 +28,6 @@ from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
 from xalign.model.packing import PairBatch
 from xalign.weights.backbones import E5_SMALL_RULE
-from xalign.weights.checkpoint import load
 
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
 WORDS = ExtractionRule(method="words", threshold=0.05, scale=0.2)
@@ -161,12 +160,7 @@ def test_windows_link_text_like_a_single_pass_does(default_aligner: Aligner) -> 
     src = tuple(word for pair in pairs for word in pair.src)
     tgt = tuple(word for pair in pairs for word in pair.tgt)
     whole = default_aligner.align_pair(src, tgt).links
-    checkpoint = load()
-    network = checkpoint.network
-    network.config = replace(network.config, window=200)
-    windowed_aligner = Aligner(
-        checkpoint, devices=[torch.device("cpu")], threads=1, batch_pieces=1024
-    )
+    windowed_aligner = default_with(window=200)
     windowed = windowed_aligner.align_pair(src, tgt).links
     assert (default_aligner.counts.windowed, windowed_aligner.counts.windowed) == (0, 1)
     assert 2 * len(whole & windowed) / (len(whole) + len(windowed)) > 0.85

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from tests.conftest import EXAMPLES
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.ray import Worker, align_with_ray, cut_into_blocks, lines_of, open_parts
+from xalign.aligning.settings import AlignerSettings
 from xalign.cli.main import app
 from xalign.errors import EngineError, InputError
 from xalign.io.files import Source
@@ -21,7 +23,7 @@ from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # ray warns of itself
-OPTIONS = {"device": "cpu", "threads": 1, "precision": "fp32"}
+SETTINGS = AlignerSettings(device="cpu", threads=1, precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_only_a_plain_file_is_cut(tmp_path: Path) -> None:
 
 def test_workers_write_what_one_aligner_writes(ray_on_two_cores: None, tmp_path: Path) -> None:
     path = corpus(tmp_path)
-    done = list(align_with_ray(path, tmp_path / "out", OPTIONS, workers=2, size=2000))
+    done = list(align_with_ray(path, tmp_path / "out", SETTINGS, workers=2, size=2000))
     assert (tmp_path / "out").read_bytes() == expected(path)
     assert len(done) == done[0][1] > 3
     assert sum(one.pairs for one, _ in done) == 103
@@ -108,7 +110,7 @@ def test_a_lost_worker_is_replaced(
             return super().__call__(row)
 
     monkeypatch.setattr("xalign.aligning.ray.Worker", Mortal)
-    assert list(align_with_ray(path, tmp_path / "out", OPTIONS, workers=2, size=2000))
+    assert list(align_with_ray(path, tmp_path / "out", SETTINGS, workers=2, size=2000))
     assert died.exists()
     assert (tmp_path / "out").read_bytes() == expected(path)
 
@@ -120,9 +122,9 @@ def test_a_stopped_run_goes_on_with_what_is_left(
     blocks = cut_into_blocks(path, 2000)
 
     def one_by_one(
-        corpus: Path, parts: Path, options: Any, left: Any, workers: Any
+        corpus: Path, parts: Path, settings: AlignerSettings, left: Any, workers: Any
     ) -> Iterator[Any]:
-        worker = Worker(str(corpus), str(parts), options)
+        worker = Worker(str(corpus), str(parts), settings)
         for block in left:
             asked.append(block.number)
             yield worker({"number": block.number, "start": block.start, "stop": block.stop})
@@ -133,22 +135,22 @@ def test_a_stopped_run_goes_on_with_what_is_left(
         return (read_done(row["done"]) for row in one_by_one(*arguments))
 
     monkeypatch.setattr("xalign.aligning.ray.run_workers", in_this_process)
-    run = align_with_ray(path, out, OPTIONS, size=2000)
+    run = align_with_ray(path, out, SETTINGS, size=2000)
     next(run)
     next(run)
     run.close()  # type: ignore[attr-defined]
     assert not out.exists()
-    assert len(list(align_with_ray(path, out, OPTIONS, size=2000))) == len(blocks)
+    assert len(list(align_with_ray(path, out, SETTINGS, size=2000))) == len(blocks)
     assert asked == [block.number for block in blocks]
     assert out.read_bytes() == expected(path)
 
 
 def test_parts_of_other_options_are_not_taken(tmp_path: Path) -> None:
     path = corpus(tmp_path)
-    parts = open_parts(path, tmp_path / "out", OPTIONS, 100)
+    parts = open_parts(path, tmp_path / "out", SETTINGS, 100)
     (parts / "00000000.json").write_text(json.dumps({}))
-    assert (open_parts(path, tmp_path / "out", OPTIONS, 100) / "00000000.json").exists()
-    parts = open_parts(path, tmp_path / "out", {**OPTIONS, "threshold": 0.3}, 100)
+    assert (open_parts(path, tmp_path / "out", SETTINGS, 100) / "00000000.json").exists()
+    parts = open_parts(path, tmp_path / "out", replace(SETTINGS, threshold=0.3), 100)
     assert not (parts / "00000000.json").exists()
 
 
@@ -157,7 +159,7 @@ def test_without_ray_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(EngineError, match=r"pip install 'xalign\[ray\]'"):
-        list(align_with_ray(corpus(tmp_path), tmp_path / "out", OPTIONS))
+        list(align_with_ray(corpus(tmp_path), tmp_path / "out", SETTINGS))
 
 
 def test_ray_takes_files_only() -> None:

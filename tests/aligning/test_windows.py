@@ -1,5 +1,6 @@
 """Windows over long pairs, and their merging."""
 
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -63,7 +64,7 @@ def test_windows_cover_both_sides_in_order_without_gaps(
     cuts = list(windows(reading, truth))
     for spans, length in (([w.src for w in cuts], len(src)), ([w.tgt for w in cuts], len(tgt))):
         assert (spans[0][0], spans[-1][1]) == (0, length)
-        for (start, end), (next_start, next_end) in zip(spans, spans[1:], strict=False):
+        for (start, end), (next_start, next_end) in itertools.pairwise(spans):
             assert start <= next_start <= end <= next_end
     assert len(cuts) <= 2 + (sum(src) + sum(tgt) + len(src) + len(tgt)) // 6
 

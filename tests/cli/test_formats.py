@@ -2,13 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from tests.conftest import EXAMPLES, tiny_aligner
 from xalign.aligning.aligner import Aligner
+from xalign.aligning.settings import AlignerSettings
 from xalign.cli.main import app
 from xalign.io.files import Source
 from xalign.io.formats import READERS, Format
@@ -28,14 +28,14 @@ def run(*arguments: str | Path, stdin: str = "") -> Result:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the embedded model by a tiny one, whose threshold may be chosen."""
 
-    def from_pretrained(model: str = "default", **options: Any) -> Aligner:
-        threshold = options.get("threshold")
+    def from_settings(settings: AlignerSettings) -> Aligner:
+        threshold = settings.threshold
         rule = ExtractionRule(
             method="words", threshold=0.2 if threshold is None else threshold, scale=0.3
         )
         return tiny_aligner(rule)
 
-    monkeypatch.setattr(Aligner, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(Aligner, "from_settings", from_settings)
 
 
 @pytest.fixture

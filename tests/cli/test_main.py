@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 import xalign
 from tests.conftest import EXAMPLES, tiny_aligner
 from xalign.aligning.aligner import Aligner, Counts
+from xalign.aligning.settings import AlignerSettings, Inputs
 from xalign.alignment import SentencePair
 from xalign.cli.main import app
 from xalign.console import BadLines, Meter, shown
@@ -41,11 +43,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Replace the embedded model by a tiny one; gives the options that it was asked for."""
     asked: dict[str, Any] = {}
 
-    def from_pretrained(model: str = "default", **options: Any) -> Aligner:
-        asked.update(options, model=model)
+    def from_settings(settings: AlignerSettings) -> Aligner:
+        asked.update(asdict(settings))
         return tiny_aligner()
 
-    monkeypatch.setattr(Aligner, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(Aligner, "from_settings", from_settings)
     return asked
 
 
@@ -213,7 +215,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Aligner, "from_pretrained", interrupt)
+    monkeypatch.setattr(Aligner, "from_settings", interrupt)
     done = run("align", stdin=b"")
     assert (done.exit_code, done.stderr) == (130, "xalign: interrupted\n")
 
@@ -254,7 +256,7 @@ def test_a_terminal_is_told_what_is_read_from_it(
     terminal = Terminal()
     terminal.buffer = io.BytesIO()
     monkeypatch.setattr("sys.stdin", terminal)
-    open_pairs("-", None, None, BadLines(), None, SentencePair.from_text)
+    open_pairs(Inputs(), BadLines(), SentencePair.from_text)
     assert "end with Ctrl-D" in capsys.readouterr().err
 
 

@@ -40,19 +40,53 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     assert "(dev " in lines[0]
     assert " pieces/s  0:0" in lines[1]
     record = json.loads((first / "run.json").read_text())["settings"]
-    assert (record["temperature"], record["augmentation"]["drop_case"]) == (5, 0.5)
-    assert record["precision"] == "fp32"
+    assert (record["text"]["temperature"], record["augmentation"]["drop_case"]) == (5, 0.5)
+    assert record["schedule"]["precision"] == "fp32"
     done = run("finetune", "-m", first, "-i", CORPUS, "--weight", "1", "-o", second,
                "--max-pieces", "30", "--scale", "0.07", "--recut", "0.5",
                "--label-threshold", "0.3", *short)  # fmt: skip
     assert done.exit_code == 0
     record = json.loads((second / "run.json").read_text())["settings"]
-    assert (record["augmentation"]["recut"], record["label_thresholds"]) == (0.5, [0.3])
+    assert (record["augmentation"]["recut"], record["labels"]["label_threshold"]) == (0.5, [0.3])
     assert "AER" not in done.stderr
     config = json.loads((second / "config.json").read_text())
     assert config["extraction"]["scale"] == 0.07
     aligned = run("align", "-m", second, "-i", CORPUS, "--device", "cpu")
     assert len(aligned.stdout.splitlines()) == 100
+
+
+def test_a_run_is_repeated_by_its_file(encoder: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    options: list[str | Path] = [
+        "-m",
+        encoder,
+        "-i",
+        CORPUS,
+        "--lr",
+        "0.002",
+        "--label-threshold",
+        "0.2",
+        *SMALL,
+    ]
+    done = run("finetune", *options, "--steps", "3", "--batch-pieces", "300", "-o", first)
+    assert done.exit_code == 0, done.stderr
+    done = run("finetune", "--config", first / "run.json", *SMALL, "-o", second)
+    assert done.exit_code == 0, done.stderr
+    ours, theirs = (
+        json.loads((run / "run.json").read_text())["settings"] for run in (first, second)
+    )
+    assert ours == theirs
+    weights = [safetensors.torch.load_file(f / "model.safetensors") for f in (first, second)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    done = run("finetune", "--config", first / "run.json", "--steps", "0", "-o", tmp_path / "other")
+    assert done.exit_code == 0, done.stderr
+    record = json.loads((tmp_path / "other" / "run.json").read_text())["settings"]
+    assert record["schedule"] == {**ours["schedule"], "steps": 0}
+    done = run("train", "--config", first / "run.json", "-o", tmp_path / "wrong")
+    assert done.exit_code == 2
+    assert "is a run of xalign finetune" in " ".join(done.stderr.split())
+    done = run("finetune", "--config", CORPUS, "-o", tmp_path / "wrong")
+    assert "expected the run.json of a run" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_given_links_are_learnt_and_validated_on_a_part_of_them(
@@ -79,14 +113,17 @@ def test_an_encoder_gets_the_depth_that_the_paper_gives_to_it(encoder: str, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--weight", "1", "--weight", "2"], "give a positive --weight for each -i"),
-        (["--weight", "-1"], "give a positive --weight for each -i"),
-        (["--links", "a", "--links", "b"], "give a --links file for each -i, in the same order"),
+        (["--weight", "1", "--weight", "2"], "give a positive --weight once for each -i"),
+        (["--weight", "-1"], "give a positive --weight once for each -i"),
+        (["--links", "a", "--links", "b"], "give --links once for each -i, in the same order"),
         (
             ["--label-threshold", "1", "--label-threshold", "1"],
-            "give a --label-threshold for each -i",
+            "give --label-threshold once for each -i",
         ),
-        (["--label-threshold", "0.5", "--links", "a"], "give --teacher as well"),
+        (
+            ["--label-threshold", "0.5", "--links", "a"],
+            "--label-threshold is for a teacher's links, and there are none",
+        ),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(

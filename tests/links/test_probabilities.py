@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, default_with
 from xalign import Aligner, SentencePair
 from xalign.alignment import Alignment
 from xalign.errors import ModelError
@@ -16,6 +16,7 @@ from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.links.probabilities import WordProbabilities
 from xalign.model.config import ExtractionRule
+from xalign.weights.checkpoint import load
 
 
 def table(rows: list[list[float]], threshold: float = 0.3) -> WordProbabilities:
@@ -74,11 +75,9 @@ def example_pairs() -> list[SentencePair]:
     ExtractionRule(),
 ], ids=["arithmetic", "geometric", "pieces", "argmax"])  # fmt: skip
 def test_links_are_those_of_the_short_way_in_windows_too(rule: ExtractionRule) -> None:
-    aligner = Aligner.from_pretrained(device="cpu", precision="fp32")
-    aligner.rule = rule
     pairs = [*example_pairs(), SentencePair((), ("a",))]
-    for limit in (512, 16):
-        aligner._limit = limit
+    for window in (512, 16):
+        aligner = default_with(rule=rule, window=window)
         expected = list(aligner.align(pairs))
         found = list(aligner.probabilities(pairs))
         assert [one.alignment() for one in found] == expected
@@ -112,24 +111,18 @@ POINTS = ((0.0, 0.0), (0.5, 0.2), (1.0, 0.9))
 
 
 def test_calibration_changes_numbers_and_the_unit_of_thresholds_but_no_links() -> None:
-    aligner = Aligner.from_pretrained(device="cpu", precision="fp32")
-    assert aligner.rule.calibration
+    raw = load().rule
+    assert raw.calibration
     pairs = example_pairs()
-    plain = list(aligner.align(pairs))
-    raw = aligner.rule
-    aligner.rule = replace(raw, calibration=POINTS)
-    for limit in (512, 16):
-        aligner._limit = limit
-        found = list(aligner.probabilities(pairs))
-        aligner.rule = replace(raw, calibration=())
-        without = list(aligner.probabilities(pairs))
-        aligner.rule = replace(raw, calibration=POINTS)
-        for one, other in zip(found, without, strict=True):
+    for window in (256, 16):
+        with_points = default_with(rule=replace(raw, calibration=POINTS), window=window)
+        without = default_with(rule=replace(raw, calibration=()), window=window)
+        found, plain = list(with_points.probabilities(pairs)), without.probabilities(pairs)
+        for one, other in zip(found, plain, strict=True):
             assert one.alignment() == other.alignment()
             assert one.score == other.score
             assert np.allclose(np.interp(other.link, (0, 0.5, 1), (0, 0.2, 0.9)), one.link)
-    aligner._limit = 512
-    assert [one.alignment() for one in aligner.probabilities(pairs)] == plain
+        assert [one.alignment() for one in found] == list(without.align(pairs))
 
 
 def test_a_threshold_is_of_calibrated_probabilities() -> None:

@@ -15,6 +15,7 @@ from xalign.model.config import CrossAlignConfig
 from xalign.model.cross_align import SIMILARITY_SCALE, CrossAlign, init_as_identity
 from xalign.model.layers import Layer
 from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.quantized import linear
 from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE
 
 
@@ -33,7 +34,8 @@ PAIRS = [
 def attend_naively(layer: Layer, x: Tensor, memory: Tensor) -> Tensor:
     """Attention of states x (S, D) to memory (T, D) position by position, head by head: (S, D)."""
     width = x.shape[1]
-    weight, bias = layer.query_key_value.weight, layer.query_key_value.bias
+    projection = linear(layer, "query_key_value")
+    weight, bias = projection.weight, projection.bias
     query, key, value = (
         states @ weight[k * width : (k + 1) * width].T + bias[k * width : (k + 1) * width]
         for k, states in enumerate((x, memory, memory))

@@ -17,7 +17,7 @@ def head(*, trained: bool = True) -> LinkHead:
     if trained:
         with torch.no_grad():
             for weights in made.parameters():
-                weights += 0.3 * torch.randn(weights.shape, generator=generator)
+                weights.add_(torch.randn(weights.shape, generator=generator), alpha=0.3)
     return made
 
 
@@ -42,7 +42,8 @@ def words(sizes: list[tuple[int, int]], table: tuple[int, int]) -> WordPairs:
             strict=True,
         ):
             part.append(value)
-    return WordPairs(*(torch.stack(part) for part in parts), scale=0.3)  # type: ignore[misc]
+    forward, backward, src, tgt, mask = (torch.stack(part) for part in parts)
+    return WordPairs(forward, backward, src, tgt, mask, 0.3)
 
 
 def test_a_new_head_says_what_both_log_probabilities_say() -> None:

@@ -78,7 +78,9 @@ def test_a_bias_added_afterwards_is_the_same_layer() -> None:
 def test_states_are_those_of_the_plain_network(in_int8: bool) -> None:
     network, side = tiny_network(), PieceSentence([0, *range(10, 20), 2], [-1, *range(10), -1])
     batch = pack_pairs([(side, side)] * 3)
-    states = zip(network(batch), with_fast_projections(network, in_int8=in_int8)(batch), strict=True)
+    states = zip(
+        network(batch), with_fast_projections(network, in_int8=in_int8)(batch), strict=True
+    )
     for plain, found in states:
         torch.testing.assert_close(found, plain, atol=0.05 if in_int8 else 1e-5, rtol=0)
 

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
-from xalign.alignment import GoldAlignment, SentencePair
+from xalign.alignment import SentencePair
 from xalign.training.augment import (
-    Augmentation,
+    UNKNOWN,
+    GivenLinks,
     Origins,
+    augment,
     change,
     move,
     recut_words,
     without_diacritics,
 )
+from xalign.training.settings import Augmentation
 
-NO_LINKS = GoldAlignment()
+NO_LINKS: GivenLinks = {}
 PAIR = SentencePair(("Über", "Brașov", "!"), ("On", "Brașov", "."))
 
 
@@ -44,23 +47,22 @@ def test_each_change_does_what_it_says() -> None:
 
 
 def test_sides_are_changed_at_the_stated_rate_and_always_alike() -> None:
-    assert Augmentation()(PAIR, NO_LINKS, 7)[0] is PAIR
+    assert augment(PAIR, NO_LINKS, Augmentation(), 7, 1)[0] is PAIR
     half = Augmentation(drop_case=0.5)
-    changed = [half(PAIR, NO_LINKS, number)[0] for number in range(2000)]
-    assert changed == [half(PAIR, NO_LINKS, number)[0] for number in range(2000)]
+    changed = [augment(PAIR, NO_LINKS, half, number, 1)[0] for number in range(2000)]
+    assert changed == [augment(PAIR, NO_LINKS, half, number, 1)[0] for number in range(2000)]
     for side in (0, 1):
         lower = sum((pair.src, pair.tgt)[side][0].islower() for pair in changed)
         assert abs(lower / 2000 - 0.5) < 0.05
     both = sum(pair.src[0].islower() and pair.tgt[0].islower() for pair in changed)
     assert abs(both / 2000 - 0.25) < 0.05  # each side alone
-    other = Augmentation(drop_case=0.5, seed=2)
-    assert [other(PAIR, NO_LINKS, k)[0] for k in range(20)] != changed[:20]
+    assert [augment(PAIR, NO_LINKS, half, k, 2)[0] for k in range(20)] != changed[:20]
 
 
 def test_links_of_a_dropped_word_go_with_it() -> None:
-    links = GoldAlignment(frozenset({(0, 0)}), frozenset({(2, 2)}))
-    _, kept = Augmentation(drop_final=1.0)(PAIR, links, 1)
-    assert kept == GoldAlignment(frozenset({(0, 0)}))
+    links = {(0, 0): 1.0, (2, 2): UNKNOWN}
+    _, kept = augment(PAIR, links, Augmentation(drop_final=1.0), 1, 1)
+    assert kept == {(0, 0): 1.0}
 
 
 def test_recut_words_spell_the_same_sentence() -> None:
@@ -80,18 +82,19 @@ def test_recut_words_spell_the_same_sentence() -> None:
 
 
 def test_links_follow_words_that_are_cut_or_joined() -> None:
-    links = frozenset({(0, 0), (1, 1), (2, 1)})
+    links = {(0, 0): 1.0, (1, 1): 0.5, (2, 1): UNKNOWN}
     cut: Origins = [(0,), (0,), (1,), (2,)]
     joined: Origins = [(0, 1)]
-    assert move(links, cut, joined) == {(0, 0), (1, 0), (2, 0), (3, 0)}
+    assert move(links, cut, joined) == {(0, 0): 1, (1, 0): 1, (2, 0): 0.5, (3, 0): UNKNOWN}
 
 
 def test_recutting_leaves_the_other_changes_as_they_are() -> None:
     plain, recut = Augmentation(drop_case=0.5), Augmentation(drop_case=0.5, recut=1.0)
-    for number in range(50):
-        assert recut(PAIR, NO_LINKS, number) == plain(PAIR, NO_LINKS, number)  # nothing to cut
+    for number in range(50):  # there is nothing to cut
+        found = augment(PAIR, NO_LINKS, recut, number, 1)
+        assert found == augment(PAIR, NO_LINKS, plain, number, 1)
 
 
 def test_a_pair_with_an_empty_side_stays_as_it_is() -> None:
     pair = SentencePair((), ("a",))
-    assert Augmentation(recut=1.0)(pair, NO_LINKS, 1) == (pair, NO_LINKS)
+    assert augment(pair, NO_LINKS, Augmentation(recut=1.0), 1, 1) == (pair, NO_LINKS)

@@ -12,15 +12,19 @@ from torch import Tensor, nn
 
 from tests.model.test_cross_align import sentence
 from xalign.errors import TrainingError
+from xalign.training.corpora import Example
 from xalign.training.loop import (
+    CLIP,
+    Batching,
     Progress,
-    Schedule,
     Trainer,
     cut_into_shards,
-    position,
+    rank_and_world,
+    share_of_rate,
     steps,
 )
-from xalign.training.objectives import Example, Examples, Objective
+from xalign.training.objectives import Examples, Objective
+from xalign.training.settings import Schedule
 
 PAIRS = [Example(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(1, 31)]
 
@@ -43,8 +47,9 @@ def objective(linear: nn.Linear) -> Objective:
 
 def trainer(linear: nn.Linear, **changes: float) -> Trainer:
     """A trainer of five steps."""
-    schedule = Schedule(**{"steps": 5, "shard_pieces": 100, "threads": 2, **changes})  # type: ignore[arg-type]
-    return Trainer([(dict(linear.named_parameters()), 0.1)], schedule)
+    schedule = Schedule(steps=5, warmup=0, seed=int(changes.pop("seed", 1)))
+    batching = Batching(**{"shard_pieces": 100, "threads": 2, **changes})  # type: ignore[arg-type]
+    return Trainer([(dict(linear.named_parameters()), 0.1)], schedule, batching)
 
 
 def run(linear: nn.Linear, **changes: float) -> list[Progress]:
@@ -63,12 +68,12 @@ def test_shards_hold_a_batch_in_order() -> None:
 
 def test_steps_are_those_of_a_plain_loop() -> None:
     ours, plain = model(), model()
-    told = run(ours, clip=0.5)
+    told = run(ours)
     optimizer = torch.optim.AdamW(plain.parameters(), lr=0.1, weight_decay=0)
     for step in range(5):
         loss, count = objective(plain)(PAIRS, torch.Generator())
         (loss / count).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+        nn.utils.clip_grad_norm_(plain.parameters(), CLIP)
         optimizer.param_groups[0]["lr"] = 0.1 * (5 - step) / 5
         optimizer.step()
         optimizer.zero_grad()
@@ -77,7 +82,7 @@ def test_steps_are_those_of_a_plain_loop() -> None:
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    factors = [Schedule(steps=10, warmup=4).factor(step) for step in range(10)]
+    factors = [share_of_rate(Schedule(steps=10, warmup=4), step) for step in range(10)]
     assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert factors[5:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
 
@@ -153,7 +158,7 @@ def run_as(rank: int, world: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
     linear = model()
     run(linear, threads=1)
-    assert position() == (rank, world)
+    assert rank_and_world() == (rank, world)
     torch.save(linear.weight.detach(), Path(folder) / str(rank))
     dist.barrier()
     dist.destroy_process_group()

@@ -1,5 +1,6 @@
 """Objectives of stage 2: who sees what, and who has a say."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,20 @@ import torch
 from tests.conftest import tiny_config, tiny_network
 from tests.model.test_cross_align import sentence
 from xalign.model.config import ExtractionRule
-from xalign.model.extraction import batch_similarity, softmax_tables
-from xalign.training.corpora import Example
+from xalign.model.cross_align import CrossAlign, with_link_head
+from xalign.model.extraction import batch_similarity, softmax_tables, word_tables
+from xalign.training.augment import UNKNOWN
+from xalign.training.corpora import Example, join
 from xalign.training.losses import ssa_loss
 from xalign.training.masking import Masking, mask_pieces
-from xalign.training.objectives import binary_objective, given_votes, pack, ssa_objective
+from xalign.training.objectives import (
+    binary_labels,
+    binary_objective,
+    given_votes,
+    pack,
+    ssa_objective,
+    word_scores,
+)
 
 EXAMPLES = [Example(sentence(*range(5, 5 + k)), sentence(*range(5, 7 + k))) for k in range(3, 9)]
 RULE = ExtractionRule(method="words", threshold=0.05, scale=0.3)
@@ -44,7 +54,7 @@ def test_the_teacher_sees_all_pieces_and_the_student_those_that_are_not_masked(r
 
 
 def test_given_links_vote_by_how_sure_they_are() -> None:
-    links = np.array([[0, 1, 1], [2, 0, 0]])
+    links = np.array([[0, 1, 1], [2, 0, UNKNOWN]], np.float32)
     examples = [EXAMPLES[0], replace(EXAMPLES[1], links=links)]
     votes = given_votes(examples, torch.ones(2, 3, 4))
     assert votes.nonzero().tolist() == [[1, 0, 1], [1, 2, 0]]
@@ -54,7 +64,8 @@ def test_given_links_vote_by_how_sure_they_are() -> None:
 def test_given_links_add_to_what_the_teacher_finds_or_take_away() -> None:
     student, teacher = (tiny_network(tiny_config(num_cross_layers=n)) for n in (1, 0))
     given = [
-        replace(example, links=np.array([[0, 0, 1], [1, 1, 1], [2, 1, 0]])) for example in EXAMPLES
+        replace(example, links=np.array([[0, 0, 1], [1, 1, 1], [2, 1, UNKNOWN]], np.float32))
+        for example in EXAMPLES
     ]
     batch = pack(EXAMPLES)
     scores = softmax_tables(batch_similarity(teacher(batch), batch, RULE), batch, RULE).link
@@ -90,3 +101,54 @@ def test_an_example_may_have_a_threshold_of_its_own_for_labels() -> None:
     expected = ssa_loss(found, linked, batch.words, RULE, "words")
     torch.testing.assert_close(objective(examples, torch.Generator()), expected, rtol=0, atol=0)
     assert not torch.equal(linked[0], scores[0] > RULE.threshold)
+
+
+BINARY = ExtractionRule(method="binary", threshold=0.5, scale=0.3)
+
+
+def with_head(seed: int = 0) -> CrossAlign:
+    """A tiny network whose link head has something to say."""
+    network = with_link_head(tiny_network(), 5, torch.Generator().manual_seed(seed))
+    assert network.link_head is not None
+    torch.nn.init.normal_(
+        network.link_head.outer.weight, generator=torch.Generator().manual_seed(seed)
+    )
+    return network
+
+
+def test_word_pairs_are_judged_one_by_one_by_given_links() -> None:
+    network = with_head()
+    links = np.array([[0, 1, 1], [1, 1, 0.25], [2, 0, UNKNOWN]], np.float32)
+    examples = [replace(one, links=links) for one in EXAMPLES[:2]]
+    objective = binary_objective(network, None, teacher_rule=BINARY, rule=BINARY, doubt=0.0)
+    loss, words = objective(examples, torch.Generator())
+    batch = pack(examples)
+    found = word_tables(network(batch), batch, BINARY, network.link_head).link
+    expected = 0.0
+    targets = {(0, 1): 1.0, (1, 1): 0.25}
+    for b, example in enumerate(examples):
+        for i in range(example.src.num_words):
+            for j in range(example.tgt.num_words):
+                p, target = float(found[b, i, j].detach()), targets.get((i, j), 0.0)
+                if (i, j) != (2, 0):
+                    expected -= target * math.log(p) + (1 - target) * math.log(1 - p)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
+    assert int(words) == sum(one.src.num_words + one.tgt.num_words for one in examples)
+
+
+def test_a_teacher_labels_the_parts_that_no_links_are_given_for() -> None:
+    teacher = tiny_network(tiny_config(num_cross_layers=0))
+    rule = replace(RULE, threshold=0.3)
+    given = replace(EXAMPLES[0], links=np.array([[0, 0, 1]], np.float32))
+    joined = join([given, EXAMPLES[1]])
+    like = torch.zeros(2, *pack([joined, joined]).num_words)
+    labels = binary_labels([EXAMPLES[1], joined], like, teacher, rule, 0.1)
+    scores = word_scores(teacher, pack([EXAMPLES[1]]), rule)[0]
+    s, t = EXAMPLES[1].src.num_words, EXAMPLES[1].tgt.num_words
+    i, j = given.src.num_words, given.tgt.num_words
+    for table in (labels.target[0, :s, :t], labels.target[1, i : i + s, j : j + t]):
+        assert torch.equal(table > 0, scores[:s, :t] > 0.3)
+    unsure = (scores > 0.2) & (scores <= 0.3)
+    assert torch.equal(labels.is_known[1, i : i + s, j : j + t], ~unsure[:s, :t])
+    assert labels.target[1, 0, 0] == 1
+    assert labels.target[1].sum() == 1 + (scores[:s, :t] > 0.3).sum()

@@ -15,8 +15,16 @@ from xalign.aligning.aligner import Aligner
 from xalign.errors import InputError, ModelError
 from xalign.links.metrics import score
 from xalign.model.config import Depth, ExtractionRule
-from xalign.training.settings import Machine, Settings
-from xalign.training.stages import finetune_ssa, train_tlm
+from xalign.training.settings import (
+    FinetuneSettings,
+    Labels,
+    Machine,
+    Schedule,
+    Start,
+    Text,
+    TrainSettings,
+)
+from xalign.training.stages import finetune, train_tlm
 from xalign.training.tuning import open_dev_set
 from xalign.weights.checkpoint import load
 
@@ -46,19 +54,35 @@ def corpus(tmp_path: Path) -> str:
     return str(tmp_path / "pairs.txt")
 
 
-def settings(corpus: str, **changes: Any) -> Settings:
-    """A run of a few steps."""
+def parts(kinds: dict[str, type], corpus: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a few steps, each change in the group that has a field of its name."""
     values: dict[str, Any] = {
-        "corpora": (corpus,), "weights": (1.0,), "steps": 6, "batch_pieces": 400, "rate": 1e-3,
-        "self_rate": 1e-3, "tune_self": 2, "warmup": 1, "mask_rate": 0.3, "max_pieces": 30, "every": 2,
-        "dev": (corpus,), "seed": 1,
+        "input": (corpus,), "weight": (1.0,), "steps": 6, "batch_pieces": 400, "lr": 1e-3,
+        "self_lr": 1e-3, "tune_self": 2, "warmup": 1, "mask_rate": 0.3, "max_pieces": 30,
+        "every": 2, "dev": (corpus,), "seed": 1, **changes,
     }  # fmt: skip
-    return Settings(**{**values, **changes})
+    made, used = {}, set()
+    for name, kind in kinds.items():
+        fields = {field.name for field in dataclasses.fields(kind)} & values.keys()
+        used |= fields
+        made[name] = kind(**{field: values[field] for field in fields})
+    assert used == values.keys()
+    return made
 
 
 def machine(tmp_path: Path) -> Machine:
     """Two threads."""
-    return Machine(device="cpu", threads=2, cache=tmp_path / "cache", shard_pieces=200)
+    return Machine(device="cpu", threads=2, cache=tmp_path / "cache")
+
+
+def stage_1_settings(encoder: str, corpus: str, **changes: Any) -> TrainSettings:
+    """Settings of a run of stage 1."""
+    usual = {
+        "model": encoder, "self_layers": 2, "cross_layers": 1, "init_cross": "random",
+        "negatives": 20,
+    }  # fmt: skip
+    kinds = {"text": Text, "start": Start, "schedule": Schedule}
+    return TrainSettings(**parts(kinds, corpus, usual | changes))
 
 
 def stage_1(
@@ -66,12 +90,8 @@ def stage_1(
 ) -> list[dict[str, Any]]:
     """Run stage 1; gives what was shown."""
     shown: list[dict[str, Any]] = []
-    depth = changes.pop("depth", DEPTH)
-    train_tlm(
-        settings(corpus, **changes), machine(output.parent), output, model=encoder, depth=depth,
-        init_cross="random", negatives=20, choose_layer=True, resume=resume,
-        show=shown.append,
-    )  # fmt: skip
+    chosen = stage_1_settings(encoder, corpus, **changes)
+    train_tlm(chosen, machine(output.parent), output, resume=resume, show=shown.append)
     return shown
 
 
@@ -93,22 +113,19 @@ def test_stage_1_learns_to_predict_and_keeps_the_best_model(
     best = load(str(tmp_path / "run"))
     assert best.network.config.num_cross_layers == 1
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["settings"]["stage"] == "tlm"
+    assert record["settings"]["command"] == "train"
     assert record.keys() >= {"command", "xalign", "torch", "python", "machine", "started"}
 
 
-def stage_2(model: str, corpus: str, output: Path, **changes: Any) -> list[dict[str, Any]]:
+def stage_2(
+    model: str, corpus: str, output: Path, *, resume: bool = False, **changes: Any
+) -> list[dict[str, Any]]:
     """Run stage 2; gives what was shown."""
     shown: list[dict[str, Any]] = []
-    options: dict[str, Any] = {
-        "teacher": None, "links": (), "evidence": 0.4, "average": "arithmetic", "form": "words", "scale": RULE.scale, "threshold": None,
-        "null_word": True, "resume": False,
-    }  # fmt: skip
-    options |= {name: changes.pop(name) for name in list(changes) if name in options}
-    finetune_ssa(
-        settings(corpus, **{"mask_rate": 0.0, **changes}), machine(output.parent), output,
-        model=model, show=shown.append, **options,
-    )  # fmt: skip
+    usual = {"mask_rate": 0.0, "scale": RULE.scale, "null_word": True, "loss": "words"}
+    kinds = {"text": Text, "labels": Labels, "schedule": Schedule}
+    chosen = FinetuneSettings(model=model, **parts(kinds, corpus, usual | changes))
+    finetune(chosen, machine(output.parent), output, resume=resume, show=shown.append)
     return shown
 
 
@@ -120,7 +137,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
-    stage_1(encoder, corpus, tmp_path / "first", steps=150, every=50, rate=3e-3, self_rate=3e-3)
+    stage_1(encoder, corpus, tmp_path / "first", steps=150, every=50, lr=3e-3, self_lr=3e-3)
     shown = stage_2(str(tmp_path / "first"), corpus, tmp_path / "second", steps=40, every=20)
     assert shown[-1]["loss"] < shown[0]["loss"]
     model = load(str(tmp_path / "second"))
@@ -156,7 +173,7 @@ def test_no_step_only_chooses_how_to_read_a_model(
 def test_stage_1_chooses_the_alignment_layer_or_keeps_the_one_given(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
-    stage_1(encoder, corpus, tmp_path / "run", depth=dataclasses.replace(DEPTH, num_cross_layers=2))
+    stage_1(encoder, corpus, tmp_path / "run", cross_layers=2)
     chosen = load(str(tmp_path / "run"))
     assert {point.layer for point in chosen.curve} == {3, 4}
     lowest = min(chosen.curve, key=lambda point: point.aer)
@@ -173,7 +190,7 @@ def test_ten_pairs_are_learnt_by_heart(encoder: str, corpus: str, tmp_path: Path
     stage_1(encoder, corpus, tmp_path / "first", dev=(), steps=1)
     stage_2(
         str(tmp_path / "first"), str(few), tmp_path / "second", dev=(str(few),), steps=300,
-        every=100, links=(str(few.with_suffix(".talp")),), rate=3e-3, self_rate=3e-3,
+        every=100, links=(str(few.with_suffix(".talp")),), lr=3e-3, self_lr=3e-3,
     )  # fmt: skip
     assert metrics(tmp_path / "second")[-1]["mean_aer"] == 0
 
@@ -184,7 +201,7 @@ def test_given_links_hold_some_pairs_out_and_stop_when_no_better(
     gold = str(Path(corpus).with_suffix(".talp"))
     shown = stage_2(
         encoder, corpus, tmp_path / "run", dev=(), links=(gold,), steps=50, every=1, patience=3,
-        rate=1e-9, self_rate=1e-9,
+        lr=1e-9, self_lr=1e-9,
     )  # fmt: skip
     assert shown[-1]["step"] < 50
     assert shown[-1]["aer"].keys() == {"pairs held out"}
@@ -214,10 +231,8 @@ def test_computing_layers_again_changes_no_gradient(
     for recompute in (False, True):
         output = tmp_path / str(recompute)
         spare = dataclasses.replace(machine(tmp_path), recompute=recompute)
-        train_tlm(
-            settings(corpus, dev=()), spare, output, model=encoder, depth=DEPTH, init_cross="random",
-            negatives=20, choose_layer=True, resume=False, show=lambda _: None,
-        )  # fmt: skip
+        chosen = stage_1_settings(encoder, corpus, dev=())
+        train_tlm(chosen, spare, output, resume=False, show=lambda _: None)
     ours, theirs = weights(tmp_path / "True"), weights(tmp_path / "False")
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
@@ -251,7 +266,7 @@ def test_one_bad_corpus_of_many_is_named_before_any_step(
     bad = tmp_path / "bad.txt"
     bad.write_text("no separator\n")
     with pytest.raises(InputError, match=r"bad\.txt: expected pairs to train on, found none"):
-        stage_1(encoder, corpus, tmp_path / "run", corpora=(corpus, str(bad), corpus))
+        stage_1(encoder, corpus, tmp_path / "run", input=(corpus, str(bad), corpus), weight=())
     assert not (tmp_path / "run").exists()
 
 
@@ -281,11 +296,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
         if record["step"] == 5:
             raise KilledError
 
+    chosen = stage_1_settings(encoder, corpus, dev=())
     with pytest.raises(KilledError):
-        train_tlm(
-            settings(corpus, dev=()), machine(tmp_path), tmp_path / "part", model=encoder, depth=DEPTH,
-            init_cross="random", negatives=20, choose_layer=True, resume=False, show=stop_at_5,
-        )  # fmt: skip
+        train_tlm(chosen, machine(tmp_path), tmp_path / "part", resume=False, show=stop_at_5)
     shown = stage_1(encoder, corpus, tmp_path / "part", resume=True, dev=())
     assert [record["step"] for record in shown] == [5, 6]
     ours, theirs = weights(tmp_path / "part"), weights(tmp_path / "whole")
@@ -304,8 +317,8 @@ def test_resuming_never_happens_unasked_nor_with_other_settings(
         ModelError, match="holds a run; go on with --resume, or name another folder"
     ):
         stage_1(encoder, corpus, tmp_path / "run")
-    with pytest.raises(ModelError, match="the run has other settings for rate, steps"):
-        stage_1(encoder, corpus, tmp_path / "run", resume=True, steps=7, rate=0.5)
+    with pytest.raises(ModelError, match="the run has other settings for schedule"):
+        stage_1(encoder, corpus, tmp_path / "run", resume=True, steps=7, lr=0.5)
 
 
 def test_a_stage_that_would_train_nothing_is_refused(
@@ -338,3 +351,49 @@ def test_five_steps_of_each_stage_have_the_recorded_losses(
     assert [record["loss"] for record in first[:4]] == pytest.approx(RECORDED["tlm"], abs=1e-4)
     second = stage_2(str(tmp_path / "first"), corpus, tmp_path / "second", steps=5, every=5, dev=())
     assert [record["loss"] for record in second[:4]] == pytest.approx(RECORDED["ssa"], abs=1e-4)
+
+
+def test_given_links_teach_a_new_link_head(encoder: str, corpus: str, tmp_path: Path) -> None:
+    gold = str(Path(corpus).with_suffix(".talp"))
+    shown = stage_2(
+        encoder, corpus, tmp_path / "run", links=(gold,), loss="auto", null_word=False, steps=60,
+        every=30, lr=3e-3, self_lr=3e-3, head_lr=1e-2, max_pieces=40,
+    )  # fmt: skip
+    assert shown[-1]["loss"] < 0.5 * shown[0]["loss"]
+    model = load(str(tmp_path / "run"))
+    assert (model.rule.method, model.network.config.window) == ("binary", 38)
+    best = min(record["mean_aer"] for record in metrics(tmp_path / "run"))
+    assert best < 0.1
+    aligner = Aligner(model, devices=[torch.device("cpu")], threads=1, batch_pieces=500)
+    dev = open_dev_set(corpus)
+    assert score(list(aligner.align(dev.pairs)), dev.gold).aer == pytest.approx(best)
+
+
+def test_a_trained_head_learns_on_from_links_and_a_teacher_in_one_run(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    gold = str(Path(corpus).with_suffix(".talp"))
+    first, second = tmp_path / "first", tmp_path / "second"
+    stage_2(encoder, corpus, first, links=(gold,), loss="auto", null_word=False, steps=2)
+    stage_2(
+        str(first), corpus, second, input=(corpus, corpus), weight=(1.0, 2.0), links=(gold, "none"),
+        loss="auto", null_word=False, join=0.5, steps=2, max_pieces=60,
+    )  # fmt: skip
+    before, after = weights(first), weights(second)
+    assert before.keys() == after.keys()
+    assert not torch.equal(before["link_head.evidence"], after["link_head.evidence"])
+    config = load(str(second)).network.config
+    assert (config.window, config.link_channels) == (38, 24)
+
+
+def test_losses_that_do_not_fit_the_labels_are_refused(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    gold = str(Path(corpus).with_suffix(".talp"))
+    with pytest.raises(ModelError, match="--evidence is for softmaxes"):
+        stage_2(encoder, corpus, tmp_path / "run", links=(gold,), evidence=0.4, loss="binary")
+    with pytest.raises(ModelError, match="given links beside 'none' are learnt by --loss binary"):
+        stage_2(
+            encoder, corpus, tmp_path / "run", input=(corpus, corpus), weight=(),
+            links=(gold, "none"), loss="words",
+        )  # fmt: skip

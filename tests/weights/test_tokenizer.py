@@ -45,3 +45,31 @@ def test_the_cache_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> No
             [5 + ord(digit) % 90 for digit in str(number)]
         ]
     assert len(tokenizer._known) <= 10
+
+
+@pytest.mark.parametrize(
+    ("marked", "plain"),
+    [
+        ("בְּרֵאשִׁ֖ית", "בראשית"),
+        ("אֱלֹהִ֑ים", "אלהים"),
+        ("كِتَابٌ", "كتاب"),
+        ("ٱلرَّحْمَـٰنِ", "ٱلرحمـن"),
+        ("доро\u0301га", "дорога"),
+        ("Македони\u0300ја", "Македонија"),
+        ("ќе", "ќе"),
+        ("к\u0301е", "к\u0301е"),
+        ("élève", "élève"),
+        ("\u0301", "\u0301"),
+        ("\u05b0", "\u05b0"),
+    ],
+)
+def test_marks_that_most_text_leaves_out_are_not_seen(marked: str, plain: str) -> None:
+    assert module.without_reading_marks(marked) == plain
+    seen: list[str] = []
+
+    def cut(word: str) -> list[int]:
+        seen.append(word)
+        return [1]
+
+    assert module.WordPieces(cut, unk=3)[marked] == [1]
+    assert seen == [plain]

@@ -57,15 +57,20 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         for name, kind in kinds.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(kind)}
-            given[name] = kind(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-            )
+            given[name] = kind(**{**values, **lists_of(kind, values)})
         command(**given)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del run.__wrapped__
     return run
+
+
+def lists_of(kind: type, values: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Those of ``values`` that are given several times, or not at all, as tuples."""
+    hints = get_type_hints(kind)
+    names = [name for name in values if get_origin(hints[name]) is tuple]
+    return {name: tuple(values[name] or ()) for name in names}
 
 
 def options_of(kind: type, group: str, default: Any) -> Iterator[Parameter]:

@@ -26,9 +26,7 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the run in the folder.", rich_help_panel=COMMON),
 ]
-STAGE_1 = Schedule(
-    steps=1000, lr=3e-4, self_lr=1e-4, warmup=50, mask_rate=0.15, every=100
-)  # the rest as in stage 2
+STAGE_1 = Schedule(steps=1000, warmup=50, every=100)
 
 
 @grouped

@@ -56,7 +56,7 @@ class LinkHead(nn.Module):
         )  # each (B, S, T)
         products = words.src @ words.tgt.transpose(1, 2) * words.scale  # (B, S, T)
         logits: Tensor = self.evidence * (forward + backward)
-        logits = logits + self.word(words.src) + self.word(words.tgt).transpose(1, 2)
+        logits += self.word(words.src) + self.word(words.tgt).transpose(1, 2)
         features = [
             (forward + backward) / 8,
             (forward - backward).abs() / 8,
@@ -69,7 +69,8 @@ class LinkHead(nn.Module):
         x = torch.stack(features, 1) * keep  # (B, F, S, T)
         x = F.gelu(self.inner(x)) * keep  # (B, C, S, T)
         x = F.gelu(self.middle(x)) * keep  # (B, C, S, T)
-        return logits + self.outer(x.movedim(1, 3))[..., 0]  # (B, S, T)
+        around: Tensor = self.outer(x.movedim(1, 3))[..., 0]  # (B, S, T)
+        return around + logits
 
 
 class SymmetricConv(nn.Module):

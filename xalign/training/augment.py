@@ -5,12 +5,17 @@ elsewhere, each side of a pair alone. Links follow the words that they are links
 """
 
 import unicodedata
+from collections.abc import Mapping
 
 import numpy as np
 
-from xalign.alignment import GoldAlignment, Link, SentencePair
+from xalign.alignment import Link, SentencePair
 from xalign.training.settings import Augmentation
 
+GivenLinks = Mapping[Link, float]
+"""Links to learn, each with its probability: 1 for a sure one, `UNKNOWN` for a possible one."""
+UNKNOWN = -1.0
+"""In the place of the probability of a link that is neither right nor wrong."""
 Words = tuple[str, ...]
 Origins = list[tuple[int, ...]]
 
@@ -23,8 +28,8 @@ MARKS = frozenset("-'’")
 
 
 def augment(
-    pair: SentencePair, links: GoldAlignment, rates: Augmentation, number: int, seed: int
-) -> tuple[SentencePair, GoldAlignment]:
+    pair: SentencePair, links: GivenLinks, rates: Augmentation, number: int, seed: int
+) -> tuple[SentencePair, GivenLinks]:
     """The pair of line ``number`` and its links, changed or not, by ``rates`` and ``seed``.
 
     The same line is always changed in the same way.
@@ -39,8 +44,7 @@ def augment(
     for side in range(2):
         if rates.recut and random.random() < rates.recut:
             sides[side], origins[side] = recut_words(sides[side], random)
-    moved = (move(found, *origins) for found in (links.sure, links.possible))
-    return SentencePair(*sides), GoldAlignment(*moved)
+    return SentencePair(*sides), move(links, *origins)
 
 
 def change(words: Words, lower: bool, plain: bool, short: bool) -> Words:
@@ -115,7 +119,7 @@ def is_unspaced(letter: str) -> bool:
     return any(first <= ord(letter) <= last for first, last in UNSPACED)
 
 
-def move(links: frozenset[Link], src: Origins, tgt: Origins) -> frozenset[Link]:
+def move(links: GivenLinks, src: Origins, tgt: Origins) -> GivenLinks:
     """Links of the words that others were made of, as links of these; the rest is dropped."""
     places: list[dict[int, list[int]]] = []
     for origins in (src, tgt):
@@ -125,9 +129,12 @@ def move(links: frozenset[Link], src: Origins, tgt: Origins) -> frozenset[Link]:
                 found.setdefault(number, []).append(place)
         places.append(found)
     sources, targets = places
-    return frozenset(
-        (a, b) for i, j in links for a in sources.get(i, ()) for b in targets.get(j, ())
-    )
+    return {
+        (a, b): p
+        for (i, j), p in links.items()
+        for a in sources.get(i, ())
+        for b in targets.get(j, ())
+    }
 
 
 def is_punctuation(word: str) -> bool:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.alignment import GoldAlignment, SentencePair
+from xalign.alignment import SentencePair
 from xalign.errors import InputError
 from xalign.io.files import Source, side_by_side, whole
+from xalign.io.formats import read_any_links
 from xalign.io.gold import stream_talp
 from xalign.io.pairs import read_pairs
 from xalign.model.packing import PieceSentence
-from xalign.training.augment import augment
+from xalign.training.augment import UNKNOWN, GivenLinks, augment
 from xalign.training.settings import Augmentation
 from xalign.weights.tokenizer import Tokenizer
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
 logger = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A pair to learn from; ``links`` has rows ``i, j, is_sure`` (K, 3), None if none are given.
+    """A pair to learn from; ``links`` has rows ``i, j, p`` (K, 3), None if none are given.
+
+    ``p`` is the probability of a link: 1 for a sure one, `UNKNOWN` for a possible one.
 
     What a teacher finds more probable than ``label_threshold`` is a link; None leaves that to the
     teacher's own rule. An example that was joined from others knows these as its ``parts``.
@@ -43,7 +46,7 @@ class Example:
 
     src: PieceSentence
     tgt: PieceSentence
-    links: NDArray[np.int64] | None = None
+    links: NDArray[np.float32] | None = None
     label_threshold: float | None = None
     parts: tuple["Example", ...] = ()
 
@@ -64,7 +67,7 @@ def join(parts: Sequence[Example]) -> Example:
         return parts[0]
     starts = np.cumsum([[0, 0], *([part.src.num_words, part.tgt.num_words] for part in parts)], 0)
     links = [
-        part.links + np.array([*start, 0])
+        part.links + np.array([*start, 0], np.float32)
         for part, start in zip(parts, starts, strict=False)
         if part.links is not None
     ]
@@ -105,8 +108,8 @@ class Corpus:
     """Pairs of a file as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
 
     ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
-    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j,
-    is_sure`` of given links, those of pair k from ``link_offsets[k]``; ``has_links`` tells whether
+    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j, p``
+    of given links, those of pair k from ``link_offsets[k]``; ``has_links`` tells whether
     any file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` is that of
     the file and, if given, that of its links. ``skipped`` counts lines that were left out: bad,
     empty, or over the limit. For ``label_threshold`` see `Example`.
@@ -117,7 +120,7 @@ class Corpus:
     ids: NDArray[np.uint32]
     words: NDArray[np.uint16]
     offsets: NDArray[np.uint64]
-    links: NDArray[np.int32]
+    links: NDArray[np.float32]
     link_offsets: NDArray[np.uint64]
     vocabulary: NDArray[np.int64]
     skipped: int
@@ -137,7 +140,7 @@ class Corpus:
         """Pieces of a pair, between the special ones, and its links."""
         given = slice(int(self.link_offsets[number]), int(self.link_offsets[number + 1]))
         src, tgt = (self._sentence(2 * number + side, tokenizer) for side in range(2))
-        links = self.links[given].astype(np.int64) if self.has_links else None
+        links = np.array(self.links[given]) if self.has_links else None
         return Example(src, tgt, links, self.label_threshold)
 
     def _sentence(self, number: int, tokenizer: Tokenizer) -> PieceSentence:
@@ -175,7 +178,7 @@ def open_corpus(
         ids=open_array(folder / "ids", np.uint32),
         words=open_array(folder / "words", np.uint16),
         offsets=offsets,
-        links=open_array(folder / "links", np.int32).reshape(-1, 3),
+        links=open_array(folder / "links", np.float32).reshape(-1, 3),
         link_offsets=open_array(folder / "link_offsets", np.uint64),
         vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
         has_links=links is not None,
@@ -198,22 +201,40 @@ def file_digest(path: str) -> str:
 
 def linked_pairs(
     path: str, links: str | None, on_bad: Callable[[InputError], None]
-) -> Iterator[tuple[SentencePair, GoldAlignment]]:
+) -> Iterator[tuple[SentencePair, GivenLinks]]:
     """Pairs at ``path``, each with its line of the file ``links``, if there is one.
 
     Errors: `InputError` at a link of words that a pair does not have, or when lines are missing.
     """
     pairs = read_pairs(Source(path), path, on_bad)
     if links is None:
-        yield from ((pair, GoldAlignment()) for pair in pairs)
+        yield from ((pair, {}) for pair in pairs)
         return
-    given = stream_talp(lambda: Source(links), links)
-    for number, (pair, gold) in enumerate(side_by_side(pairs, given, path, links), 1):
-        for i, j in gold.possible:
+    for number, (pair, given) in enumerate(
+        side_by_side(pairs, read_given_links(links), path, links), 1
+    ):
+        for i, j in given:
             if not pair.is_empty and (i >= len(pair.src) or j >= len(pair.tgt)):
                 sizes = f"{len(pair.src)} and {len(pair.tgt)} words in {path}"
                 raise InputError(links, number, f"expected links of {sizes}, found {i}-{j}")
-        yield pair, gold
+        yield pair, given
+
+
+def read_given_links(path: str) -> Iterator[GivenLinks]:
+    """Links to learn, one line per pair: talp, Pharaoh, or ``i-j:p`` with probabilities."""
+    if is_scored(path):
+        for scored in read_any_links(Source(path), path):
+            yield scored.probabilities
+        return
+    for gold in stream_talp(lambda: Source(path), path):
+        yield dict.fromkeys(gold.possible, UNKNOWN) | dict.fromkeys(gold.sure, 1.0)
+
+
+def is_scored(path: str) -> bool:
+    """Whether the first link in the file at ``path`` has a probability."""
+    with closing(Source(path)) as source:
+        first = next((words for line in source if (words := line.split())), [b""])
+    return b":" in first[0]
 
 
 def write_corpus(
@@ -225,9 +246,9 @@ def write_corpus(
         with whole(folder) as part:
             part.mkdir(parents=True)
             with CorpusWriter(part) as writer:
-                for number, (pair, gold) in enumerate(linked_pairs(path, links, bad.append), 1):
+                for number, (pair, given) in enumerate(linked_pairs(path, links, bad.append), 1):
                     if not (preparation.hold_out and number % preparation.hold_out == 0):
-                        writer.write(*prepared(pair, gold, number, tokenizer, preparation))
+                        writer.write(*prepared(pair, given, number, tokenizer, preparation))
             (part / "meta.json").write_text(json.dumps({"path": path, "skipped": writer.skipped}))
     except OSError:
         if not folder.exists():  # else another process was faster
@@ -238,11 +259,11 @@ def write_corpus(
 
 
 def prepared(
-    pair: SentencePair, gold: GoldAlignment, number: int, tokenizer: Tokenizer,
+    pair: SentencePair, given: GivenLinks, number: int, tokenizer: Tokenizer,
     preparation: Preparation,
-) -> tuple[list[PieceSentence], GoldAlignment]:  # fmt: skip
+) -> tuple[list[PieceSentence], GivenLinks]:  # fmt: skip
     """Both sides of line ``number`` as pieces, with its links; no sides if it is left out."""
-    changed, moved = augment(pair, gold, preparation.augmentation, number, preparation.seed)
+    changed, moved = augment(pair, given, preparation.augmentation, number, preparation.seed)
     sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]
     if pair.is_empty or max(map(len, sides)) > preparation.max_pieces:
         return [], moved
@@ -269,7 +290,7 @@ class CorpusWriter:
         self._open.close()
         np.save(self.folder / "vocabulary.npy", np.array(sorted(self.seen), dtype=np.int64))
 
-    def write(self, sides: Sequence[PieceSentence], gold: GoldAlignment) -> None:
+    def write(self, sides: Sequence[PieceSentence], given: GivenLinks) -> None:
         """Write the next pair; no ``sides`` are counted as one that is left out."""
         if not sides:
             self.skipped += 1
@@ -281,7 +302,7 @@ class CorpusWriter:
             self.files["words"].write(words.tobytes())
             self._end("offsets", 0, len(words))
             self.seen.update(side.ids[1:-1])
-        rows = link_rows(gold)
+        rows = link_rows(given)
         self.files["links"].write(rows.tobytes())
         self._end("link_offsets", 1, len(rows))
 
@@ -290,7 +311,7 @@ class CorpusWriter:
         self.files[name].write(np.uint64(self.ends[kind]).tobytes())
 
 
-def link_rows(gold: GoldAlignment) -> NDArray[np.int32]:
-    """Rows ``i, j, is_sure`` of links: (K, 3)."""
-    rows = [(i, j, (i, j) in gold.sure) for i, j in sorted(gold.possible)]
-    return np.array(rows, dtype=np.int32).reshape(-1, 3)
+def link_rows(given: GivenLinks) -> NDArray[np.float32]:
+    """Rows ``i, j, p`` of links: (K, 3)."""
+    rows = [(i, j, p) for (i, j), p in sorted(given.items())]
+    return np.array(rows, dtype=np.float32).reshape(-1, 3)

@@ -18,6 +18,7 @@ from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, TLMHead
 from xalign.model.extraction import batch_similarity, word_pairs, word_tables
 from xalign.model.packing import PairBatch, pack_pairs
+from xalign.training.augment import UNKNOWN
 from xalign.training.corpora import Example
 from xalign.training.losses import (
     Loss,
@@ -28,7 +29,7 @@ from xalign.training.losses import (
 from xalign.training.masking import Masking, mask_pieces
 
 Examples = Sequence[Example]
-NO_LINKS = np.empty((0, 3), dtype=np.int64)
+NO_LINKS = np.empty((0, 3), dtype=np.float32)
 Objective = Callable[[Examples, torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -91,7 +92,8 @@ def links_objective(
 ) -> Objective:
     """Stage 2 with given links in place of a teacher's.
 
-    Sure links are learnt. Links that are only possible are neither right nor wrong.
+    Links with a probability over 0.5 are learnt. Other given links, such as possible ones, are
+    neither right nor wrong.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -100,9 +102,9 @@ def links_objective(
             batch = mask_pieces(batch, masking, generator).batch
         batch = batch.to(network.norm.weight.device)
         similarities = batch_similarity(network(batch), batch, rule)  # (B, L, L)
-        votes = given_votes(examples, similarities.new_empty(len(examples), *batch.num_words))
-        sure, given = votes == 1, votes > 0
-        return ssa_loss(similarities, sure, batch.words, rule, loss, given & ~sure)
+        table = given_table(examples, similarities.new_empty(len(examples), *batch.num_words))
+        sure = table > 0.5
+        return ssa_loss(similarities, sure, batch.words, rule, loss, (table != 0) & ~sure)
 
     return objective
 
@@ -123,10 +125,10 @@ def binary_objective(
 ) -> Objective:  # fmt: skip
     """Stage 2 for a link head: judge every word pair by itself (cross-entropy).
 
-    Of an example with given links, sure ones are learnt, possible ones are neither right nor wrong,
-    and all else is wrong. Of other examples, a frozen ``teacher`` links the words by
-    ``teacher_rule``; what it finds less probable than a link by at most ``doubt`` is neither right
-    nor wrong. Where pairs are joined, words of different pairs are not linked.
+    Of an example with given links, their probabilities are learnt, possible links are neither right
+    nor wrong, and all other links are wrong. Of other examples, a frozen ``teacher`` links the
+    words by ``teacher_rule``; what it finds less probable than a link by at most ``doubt`` is
+    neither right nor wrong. Where pairs are joined, words of different pairs are not linked.
     """
     head = network.link_head
     assert head is not None, "stages give a head to a network that is to learn this"
@@ -149,8 +151,9 @@ def binary_labels(
     examples: Examples, like: Tensor, teacher: CrossAlign | None, rule: ExtractionRule, doubt: float
 ) -> Labels:
     """Labels of the word pairs of ``examples``, in tables ``like`` (B, S, T)."""
-    votes = given_votes(examples, like)
-    target, is_known = (votes == 1).to(like.dtype), (votes != 0.5)
+    table = given_table(examples, like)
+    is_known = table != UNKNOWN
+    target = table * is_known
     blocks = list(blocks_without_links(examples))
     if blocks:
         assert teacher is not None, "examples without links need a teacher"
@@ -196,23 +199,23 @@ def pack(examples: Examples) -> PairBatch:
     return pack_pairs([(example.src, example.tgt) for example in examples])
 
 
-def given_links(examples: Examples) -> Tensor:
-    """Links given with ``examples``, as rows ``pair, i, j, is_sure`` (K, 4)."""
+def given_votes(examples: Examples, like: Tensor) -> Tensor:
+    """The probabilities of links given with ``examples``, as a table ``like`` (B, S, T).
+
+    1 for a sure link, 0.5 for one that is only possible, 0 where no link is given.
+    """
+    table = given_table(examples, like)
+    return table.masked_fill(table == UNKNOWN, 0.5)
+
+
+def given_table(examples: Examples, like: Tensor) -> Tensor:
+    """Links given with ``examples`` as a table ``like`` (B, S, T): probabilities or `UNKNOWN`."""
     given = [NO_LINKS if example.links is None else example.links for example in examples]
     owners = np.repeat(np.arange(len(examples)), list(map(len, given)))
-    links = np.concatenate(given)  # (K, 3)
-    return torch.from_numpy(np.column_stack([owners, links]))
-
-
-def given_votes(examples: Examples, like: Tensor) -> Tensor:
-    """What the links given with ``examples`` say of every word pair, as a table ``like`` (B, S, T).
-
-    1 for a sure link, 0.5 for one that is only possible, else 0.
-    """
-    votes = torch.zeros_like(like)
-    links = given_links(examples).to(like.device)  # (K, 4)
-    votes[links[:, :3].unbind(1)] = 0.5 + 0.5 * links[:, 3].to(like.dtype)
-    return votes
+    i, j, p = torch.from_numpy(np.concatenate(given)).to(like.device).unbind(1)  # each (K,)
+    table = torch.zeros_like(like)
+    table[torch.from_numpy(owners).to(like.device), i.long(), j.long()] = p.to(like.dtype)
+    return table
 
 
 def frozen_copy(network: CrossAlign) -> CrossAlign:

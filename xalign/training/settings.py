@@ -138,11 +138,18 @@ class Schedule:
 
     steps: Annotated[int, Setting("Number of batches to learn from.", min=0)] = 200
     batch_pieces: Annotated[int, Setting("Pieces in a batch, over all devices.", min=1)] = 4096
-    lr: Annotated[float, Setting("Learning rate of the cross-attention layers.")] = 1.5e-4
-    self_lr: Annotated[float, Setting("Learning rate of the layers below.")] = 1.5e-4
+    lr: Annotated[
+        float | None, Setting("Learning rate of the cross-attention layers; default: by --loss.")
+    ] = None
+    self_lr: Annotated[
+        float | None, Setting("Learning rate of the layers below; default: by --loss.")
+    ] = None
     head_lr: Annotated[float, Setting("Learning rate of the link head.")] = 3e-3
     warmup: Annotated[int, Setting("Steps in which the learning rate rises.", min=0)] = 10
-    mask_rate: Annotated[float, Setting("Share of pieces that are masked.", min=0, max=0.9)] = 0.3
+    mask_rate: Annotated[
+        float | None,
+        Setting("Share of pieces that are masked; default: by --loss.", min=0, max=0.9),
+    ] = None
     join: Annotated[
         float,
         Setting(

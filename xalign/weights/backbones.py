@@ -4,6 +4,7 @@ Foreign weights come in through the tables of names below and nowhere else.
 """
 
 import dataclasses
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 import safetensors
@@ -29,6 +30,25 @@ E5_SMALL_LAYER = 7
 """Layer of e5-small whose separate encodings link best (chosen on gold/dev, docs/benchmarks.md)."""
 E5_SMALL_RULE = ExtractionRule(method="words", scale=0.3, threshold=0.375)
 """Rule that links best on that layer, chosen likewise."""
+
+KNOWN_WORDS = ("Straßenbahn", "ﬁnden", "１２", "東京", "ﾃﾞｰﾀ", "كتاب", "हिन्दी", "e\u0301", "!")
+KNOWN_PIECES = [
+    [93240, 64658],
+    [8764],
+    [427],
+    [6, 22888],
+    [6, 45465],
+    [30475],
+    [66997],
+    [393],
+    [711],
+]
+"""Words in several scripts, and how the encoder's tokenizer cuts them."""
+
+LOADING_ERRORS = (
+    OSError, ValueError, RuntimeError, TypeError, ImportError, safetensors.SafetensorError,
+)  # fmt: skip
+"""Errors that transformers raises for a folder that it cannot load."""
 
 BERT_NAMES = {
     "attention_out": "attention.output.dense",
@@ -58,7 +78,23 @@ def load_e5_small(
     """
     packed = read_packed_file(find_packed_file())
     network = from_packed(packed, depth or separate(E5_SMALL_LAYER), seed)
-    return network, sentencepiece_tokenizer(sentencepiece_model(packed))
+    return network, e5_small_tokenizer(packed)
+
+
+def e5_small_tokenizer(packed: PackedEncoder) -> Tokenizer:
+    """The tokenizer of the embedded encoder, after a look at how it cuts known words.
+
+    Errors: `ModelError` when this version of sentencepiece cuts them in another way: links would be
+    wrong without a word of warning.
+    """
+    tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
+    if tokenizer.word_pieces(KNOWN_WORDS) != KNOWN_PIECES:
+        version = importlib.metadata.version("sentencepiece")
+        raise ModelError(
+            f"sentencepiece {version} cuts words into other pieces than the encoder was trained "
+            "with; run 'pip install sentencepiece==0.2.3'"
+        )
+    return tokenizer
 
 
 def from_packed(packed: PackedEncoder, depth: Depth, seed: int | None = None) -> CrossAlign:
@@ -168,16 +204,15 @@ def load_foreign(
         config = transformers.AutoConfig.from_pretrained(name)
         check_foreign(name, config)
         encoder, info = transformers.AutoModel.from_pretrained(
-            name, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False,
-            output_loading_info=True,
-        )  # fmt: skip
+            name, use_safetensors=True, add_pooling_layer=False, output_loading_info=True
+        )
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
-    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+    except LOADING_ERRORS as error:
         raise ModelError(cannot_load(name, error)) from error
     if absent := sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"])):
         raise ModelError(f"model {name!r}: its weights lack, or misshape, {absent[0]}")
     network = from_bert(
-        config, encoder.state_dict(), depth or two_thirds(config.num_hidden_layers), seed
+        config, encoder.float().state_dict(), depth or two_thirds(config.num_hidden_layers), seed
     )
     return network, check_vocabulary(name, json_tokenizer(tokenizer.backend_tokenizer), config)
 

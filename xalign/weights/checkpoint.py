@@ -27,6 +27,7 @@ from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
     E5_SMALL,
     E5_SMALL_RULE,
+    e5_small_tokenizer,
     empty_model,
     load_e5_small,
     load_foreign,
@@ -38,12 +39,7 @@ from xalign.weights.packed import (
     find_packed_file,
     read_packed_file,
 )
-from xalign.weights.tokenizer import (
-    Tokenizer,
-    read_tokenizer,
-    sentencepiece_model,
-    sentencepiece_tokenizer,
-)
+from xalign.weights.tokenizer import Tokenizer, read_tokenizer
 
 Value = TypeVar("Value")
 DEFAULT = Path(__file__).parent / "default"
@@ -124,7 +120,7 @@ def load_folder(folder: Path) -> Checkpoint:
     if config["backbone"] == E5_SMALL:
         packed = read_packed_file(find_packed_file())
         network = CrossAlign(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
-        tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
+        tokenizer = e5_small_tokenizer(packed)
         state = complete(state, network, packed)
     elif config["backbone"] is None:
         network, tokenizer = empty_model(sizes), read_tokenizer(folder)

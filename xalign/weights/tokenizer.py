@@ -1,6 +1,8 @@
 """Words to pieces: every word is cut alone and remembered, because words repeat."""
 
 import functools
+import lzma
+import re
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +25,28 @@ CACHE_WORDS = 50_000
 WORD_START, MASK = "▁", "<mask>"
 
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model format
+NORMALIZER = Path(__file__).with_name("nmt_nfkc.xz")
+"""Table of sentencepiece 0.2.3 (Apache-2.0): other versions have other tables of that name."""
+NORMALIZER_FLAGS = b"\x18\x01\x20\x01\x28\x01"
+"""A space before the text, no more than one between words, and all of them as `WORD_START`."""
+
+
+READING_MARKS = re.compile(
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]"  # Hebrew points and cantillation
+    "|[\u064b-\u0652\u0670]"  # Arabic vowels and doubling
+    "|[\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08e3-\u08ff]"  # recitation
+    "|(?<=[АЕЁИОУЫЭЮЯІЇЄаеёиоуыэюяіїє])[\u0300\u0301]"  # stress on a Cyrillic vowel
+)
+"""Marks that help to read a word and that most text leaves out, as the encoder's text did."""
+
+
+def without_reading_marks(word: str) -> str:
+    """``word`` without `READING_MARKS`; a word that is nothing but marks stays as it is.
+
+    >>> without_reading_marks("за\u0301мок"), without_reading_marks("בָּרָא")
+    ('замок', 'ברא')
+    """
+    return READING_MARKS.sub("", word) or word
 
 
 class WordPieces(dict[str, list[int]]):
@@ -40,7 +64,7 @@ class WordPieces(dict[str, list[int]]):
             return self[word[:MAX_WORD_CHARACTERS]]
         if len(self) >= CACHE_WORDS:
             self.clear()
-        usable = word.encode(errors="replace").decode()
+        usable = without_reading_marks(word).encode(errors="replace").decode()
         pieces = self[word] = self.cut(usable)[:MAX_WORD_PIECES] or [self.unk]
         return pieces
 
@@ -128,10 +152,8 @@ def first_known(tokenizer: "tokenizers.Tokenizer", *names: str) -> int | None:
 def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
     """The pieces and scores of a packed encoder as a sentencepiece model.
 
-    Ids stay as they are; text is normalised by sentencepiece's own ``nmt_nfkc``, as in XLM-R.
+    Ids stay as they are. Text is normalised by the table ``nmt_nfkc``, as in XLM-R.
     """
-    import sentencepiece
-
     pack = struct.Struct("<f").pack
     specials = {encoder.bos, encoder.eos, encoder.pad, len(encoder.pieces) - 1}  # the last: <mask>
     kinds = dict.fromkeys(specials, CONTROL) | {encoder.unk: UNKNOWN}
@@ -147,8 +169,10 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
         )
     )
     parts.append(b"\x12" + varint(len(trainer)) + trainer)
-    normalizer = sentencepiece.SentencePieceNormalizer(rule_name="nmt_nfkc")
-    return b"".join(parts) + normalizer.serialized_model_proto()
+    table = lzma.decompress(NORMALIZER.read_bytes())
+    spec = b"\x0a\x08nmt_nfkc\x12%b%b" % (varint(len(table)), table) + NORMALIZER_FLAGS
+    parts.append(b"\x1a" + varint(len(spec)) + spec)
+    return b"".join(parts)
 
 
 @functools.cache

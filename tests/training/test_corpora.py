@@ -1,18 +1,16 @@
-"""Corpora as arrays, and the stream of batches."""
+"""Corpora as arrays, and pairs that are joined."""
 
-from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.conftest import EXAMPLES, tiny_tokenizer
+from tests.conftest import tiny_tokenizer
 from xalign.errors import InputError
-from xalign.training import data
-from xalign.training.augment import Augmentation
-from xalign.training.data import Corpus, Preparation, Sampler, open_corpus, scattered_order
+from xalign.training.augment import UNKNOWN
+from xalign.training.corpora import Corpus, Example, Preparation, join, open_corpus
+from xalign.training.settings import Augmentation
 
 LINES = "ab c ||| d\n\nno separator\nab ||| ef gh\n" + "long " * 50 + "||| a\n"
 
@@ -70,49 +68,6 @@ def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
         open_corpus(str(tmp_path / "none.txt"), tiny_tokenizer(), tmp_path, PREPARATION)
 
 
-def examples(tmp_path: Path) -> Corpus:
-    """The hundred example pairs."""
-    return open_corpus(
-        str(EXAMPLES / "de-en.txt"), tiny_tokenizer(), tmp_path, Preparation(max_pieces=512)
-    )
-
-
-def test_batches_keep_the_budget_and_hold_pairs_of_like_length(tmp_path: Path) -> None:
-    corpus = examples(tmp_path)
-    for batch in islice(Sampler([corpus], [1], budget=1500, seed=1).batches(), 50):
-        lengths = corpus.lengths(np.array([number for _, number in batch]))
-        assert lengths.sum() <= 1500
-        assert lengths.max() - lengths.max(1).min() <= 12
-
-
-def test_every_pair_comes_once_before_any_comes_again(tmp_path: Path) -> None:
-    corpus = examples(tmp_path)
-    batches = Sampler([corpus], [1], budget=10**9, seed=1).batches()
-    counts = Counter(number for _, number in next(batches))
-    assert len(counts) == len(corpus)
-    assert set(counts.values()) == {data.WINDOW // 100, data.WINDOW // 100 + 1}
-
-
-def test_the_stream_is_the_same_from_any_start_and_differs_by_seed(tmp_path: Path) -> None:
-    sampler = Sampler([examples(tmp_path)], [1], budget=2000, seed=3)
-    batches = list(islice(sampler.batches(), 300))
-    assert list(islice(sampler.batches(250), 50)) == batches[250:]
-    assert next(Sampler([examples(tmp_path)], [1], budget=2000, seed=4).batches()) != batches[0]
-
-
-def test_corpora_are_drawn_from_by_weight(tmp_path: Path) -> None:
-    corpora = [examples(tmp_path), small(tmp_path)]
-    batches = islice(Sampler(corpora, [1, 3], budget=2000, seed=1).batches(), 400)
-    owners = Counter(owner for batch in batches for owner, _ in batch)
-    assert 0.7 < owners[1] / owners.total() < 0.8
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 10, 97, 1000])
-def test_the_scattered_order_visits_everything_once(size: int) -> None:
-    stride, offset = scattered_order(size, 1, 0)
-    assert sorted((k * stride + offset) % size for k in range(size)) == list(range(size))
-
-
 LINKED = "a b ||| c d e\nf ||| g\n ||| \nh i ||| j k\n"
 
 
@@ -125,16 +80,44 @@ def linked(tmp_path: Path, links: str, **changes: Any) -> Corpus:
     return open_corpus(files[0], tiny_tokenizer(), tmp_path / "cache", preparation, files[1])
 
 
-def given(corpus: Corpus) -> list[list[list[int]]]:
+def given(corpus: Corpus) -> list[list[list[float]]]:
     """Rows of links of every pair."""
     tokenizer = tiny_tokenizer()
-    return [corpus.example(k, tokenizer).links.tolist() for k in range(len(corpus))]
+    examples = [corpus.example(k, tokenizer) for k in range(len(corpus))]
+    return [[] if one.links is None else one.links.tolist() for one in examples]
 
 
 def test_links_stay_with_their_pairs_in_either_index_base(tmp_path: Path) -> None:
-    expected = [[[0, 0, 1], [1, 2, 0]], [[0, 0, 1]], []]
+    expected = [[[0, 0, 1], [1, 2, UNKNOWN]], [[0, 0, 1]], []]
     assert given(linked(tmp_path, "0-0 1p2\n0-0\n0-0\n\n")) == expected
     assert given(linked(tmp_path, "1-1 2p3\n1-1\n1-1\n\n")) == expected
+
+
+def test_links_may_come_with_probabilities(tmp_path: Path) -> None:
+    corpus = linked(tmp_path, "\n0-0:0.25 \n\n0-1:1 1-0\n")
+    assert given(corpus) == [[], [[0, 0, 0.25]], [[0, 1, 1], [1, 0, 1]]]
+
+
+def test_without_a_file_of_links_none_are_given(tmp_path: Path) -> None:
+    assert small(tmp_path).example(0, tiny_tokenizer()).links is None
+
+
+def test_joined_pairs_stand_end_to_end_with_their_links() -> None:
+    tokenizer = tiny_tokenizer()
+    sides = [(("ab", "c"), ("d",)), (("e",), ("fg", "h")), (("i",), ("j",))]
+    links = [np.array([[1, 0, 1]], np.float32), None, np.array([[0, 0, 0.5]], np.float32)]
+    parts = [
+        Example(tokenizer.encode(src), tokenizer.encode(tgt), given)
+        for (src, tgt), given in zip(sides, links, strict=True)
+    ]
+    joined, whole = join(parts), [sum((pair[k] for pair in sides), ()) for k in (0, 1)]
+    for found, words in zip((joined.src, joined.tgt), whole, strict=True):
+        expected = tokenizer.encode(words)
+        assert (list(found.ids), list(found.words)) == (list(expected.ids), list(expected.words))
+    assert joined.links is not None
+    assert joined.links.tolist() == [[1, 0, 1], [3, 3, 0.5]]
+    assert joined.parts == tuple(parts)
+    assert join(parts[:1]) is parts[0]
 
 
 def test_held_out_lines_and_cut_words_take_their_links_along(tmp_path: Path) -> None:
