@@ -33,17 +33,30 @@ def characters(word: str) -> list[int]:
 def tiny_tokenizer() -> Tokenizer:
     """Tokenizer of `characters`."""
     return Tokenizer(
-        characters, bos=0, eos=2, unk=3, start=None, mask=1, num_pieces=95,
-        file="tokenizer.json", content=b"{}",
-    )  # fmt: skip
+        characters,
+        bos=0,
+        eos=2,
+        unk=3,
+        start=None,
+        mask=1,
+        num_pieces=95,
+        file="tokenizer.json",
+        content=b"{}",
+    )
 
 
 def tiny_config(*, num_cross_layers: int = 1, max_positions: int = 64) -> CrossAlignConfig:
     """Sizes at which everything takes milliseconds."""
     return CrossAlignConfig(
-        vocab_size=95, width=32, num_heads=4, ffn_width=48, max_positions=max_positions,
-        num_self_layers=2, num_cross_layers=num_cross_layers, align_layer=2 + num_cross_layers,
-    )  # fmt: skip
+        vocab_size=95,
+        width=32,
+        num_heads=4,
+        ffn_width=48,
+        max_positions=max_positions,
+        num_self_layers=2,
+        num_cross_layers=num_cross_layers,
+        align_layer=2 + num_cross_layers,
+    )
 
 
 def tiny_network(config: CrossAlignConfig | None = None) -> CrossAlign:
@@ -62,16 +75,23 @@ def tiny_checkpoint(rule: ExtractionRule | None = None, max_positions: int = 64)
 
 
 def tiny_aligner(
-    rule: ExtractionRule | None = None, threads: int = 2, batch_pieces: int = 400,
-    max_positions: int = 64, precision: str = "fp32", num_devices: int = 1,
+    rule: ExtractionRule | None = None,
+    threads: int = 2,
+    batch_pieces: int = 400,
+    max_positions: int = 64,
+    precision: str = "fp32",
+    num_devices: int = 1,
     compiled: bool = False,
-) -> Aligner:  # fmt: skip
+) -> Aligner:
     """Aligner over `tiny_checkpoint`."""
     return Aligner(
-        tiny_checkpoint(rule, max_positions), devices=[torch.device("cpu")] * num_devices,
-        threads=threads, batch_pieces=batch_pieces, precision=precision,
+        tiny_checkpoint(rule, max_positions),
+        devices=[torch.device("cpu")] * num_devices,
+        threads=threads,
+        batch_pieces=batch_pieces,
+        precision=precision,
         compiled=compiled,
-    )  # fmt: skip
+    )
 
 
 def default_with(rule: ExtractionRule | None = None, window: int | None = None) -> Aligner:

@@ -44,9 +44,13 @@ def test_transcripts_show_what_happens(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "console"):
         for command, expected in commands(block):
             done = subprocess.run(
-                ["bash", "-c", f"exec 2>&1; set -o pipefail; {command}"], cwd=tmp_path, capture_output=True,
-                env={**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": ""}, text=True, check=False,
-            )  # fmt: skip
+                ["bash", "-c", f"exec 2>&1; set -o pipefail; {command}"],
+                cwd=tmp_path,
+                capture_output=True,
+                env={**os.environ, "PATH": path, "CUDA_VISIBLE_DEVICES": ""},
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, done.stdout
             if expected.strip() != "…":
                 assert re.fullmatch(pattern(expected), done.stdout, re.DOTALL), done.stdout

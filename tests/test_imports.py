@@ -10,9 +10,21 @@ import pytest
 from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
-    "errors", "alignment", "settings", "io", "links", "model", "weights", "aligning", "", "training", "console",
-    "compat", "cli", "__main__",
-]  # fmt: skip
+    "errors",
+    "alignment",
+    "settings",
+    "io",
+    "links",
+    "model",
+    "weights",
+    "aligning",
+    "",
+    "training",
+    "console",
+    "compat",
+    "cli",
+    "__main__",
+]
 """Lowest first; the empty name is the package itself."""
 
 

@@ -203,8 +203,10 @@ def bench_sizes(pairs: list[str], sizes: list[int], rounds: int) -> None:
             for size in (1, *sizes):
                 lines = list(islice(cycle(pairs), size))
                 runs.setdefault(size, []).append(system.run(lines, Path(folder)))
-    medians = {size: [statistics.median(column) for column in zip(*found, strict=True)]
-               for size, found in runs.items()}  # fmt: skip
+    medians = {
+        size: [statistics.median(column) for column in zip(*found, strict=True)]
+        for size, found in runs.items()
+    }
     print(f"{system.name}, medians of {rounds}")
     print("| pairs | s | first link, s | ms a pair after the first | memory, MB |")
     print("|---|---|---|---|---|")
@@ -240,7 +242,7 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
         stages: list[tuple[str, Objective, list[nn.Module], float]] = [
             ("TLM", tlm, [network.layers, head], 3 * (len(network.layers) * layer + guesses)),
             ("SSA", ssa, [student.layers], (3 * len(student.layers) + len(teacher.layers)) * layer),
-        ]  # fmt: skip
+        ]
         workers = threads or usable_cores()
         for name, objective, parts, operations in stages:
             named = {

@@ -65,9 +65,12 @@ def main() -> None:
             words += sum(len(pair.src) + len(pair.tgt) for pair, _ in items)
             pairs += len(items)
         print(
-            f"| {number} |", " | ".join(cells), f"| {words / pairs / 2:.0f} |",
-            f"{aligner.counts.windowed} of {pairs} | {words / seconds:.0f} |", flush=True,
-        )  # fmt: skip
+            f"| {number} |",
+            " | ".join(cells),
+            f"| {words / pairs / 2:.0f} |",
+            f"{aligner.counts.windowed} of {pairs} | {words / seconds:.0f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -58,8 +58,13 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(0), Variant(1), Variant(2), Variant(4), Variant(2, "copy"), Variant(2, "random"),
-)  # fmt: skip
+    Variant(0),
+    Variant(1),
+    Variant(2),
+    Variant(4),
+    Variant(2, "copy"),
+    Variant(2, "random"),
+)
 
 
 def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, *, tiny: bool) -> None:
@@ -74,17 +79,23 @@ def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, *, tiny: b
 
 
 def run_one(
-    variant: Variant, corpora: Sequence[str], dev: Sequence[str], output: Path, machine: Machine,
+    variant: Variant,
+    corpora: Sequence[str],
+    dev: Sequence[str],
+    output: Path,
+    machine: Machine,
     tiny: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Mean AER of a variant untrained, after TLM, and after SSA; and by layer after TLM."""
     folder = output / variant.name
     result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
     text = Text(input=tuple(corpora), weight=(1.0,) * len(corpora), dev=tuple(dev))
     start = Start(
-        self_layers=7, cross_layers=variant.num_cross_layers, init_cross=variant.init,
+        self_layers=7,
+        cross_layers=variant.num_cross_layers,
+        init_cross=variant.init,
         align_layer=variant.align_layer,
-    )  # fmt: skip
+    )
     labels = Labels(teacher="e5-small", average="geometric", loss="words")
     for stage, schedule in (
         ("none", replace(STAGE_1, steps=0)),

@@ -16,7 +16,13 @@ import torch
 from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE, E5_SMALL, packed_state
 from xalign.weights.packed import PackedEncoder, find_packed_file, read_packed_file
 
-PACKAGES = ("torch==2.13.0", "simalign==0.4", "awesome-align==0.1.7", "eflomal==2.0.0", "systran-align==3.5.0")  # fmt: skip
+PACKAGES = (
+    "torch==2.13.0",
+    "simalign==0.4",
+    "awesome-align==0.1.7",
+    "eflomal==2.0.0",
+    "systran-align==3.5.0",
+)
 SIMALIGN = """
 import sys
 from simalign import SentenceAligner
@@ -147,14 +153,47 @@ def rival_systems(folder: Path) -> list[System]:
     if not (mbert / "vocab.txt").exists():
         export_random_mbert(mbert)
     return [
-        System("SimAlign, same encoder", [str(python), "-c", SIMALIGN, str(e5), "{pairs}", "{output}"], 500),
-        System("awesome-align, size of mBERT", [
-            str(programs / "awesome-align"), "--model_name_or_path", str(mbert), "--data_file", "{pairs}",
-            "--output_file", "{output}", "--extraction", "softmax", "--batch_size", "32", "--no_cuda", "--num_workers", "0",
-        ], 500),
-        System("eflomal", [str(programs / "eflomal-align"), "--overwrite", "-i", "{pairs}", "-f", "{output}", "-r", "{output}.reverse"], learns=True),
+        System(
+            "SimAlign, same encoder",
+            [str(python), "-c", SIMALIGN, str(e5), "{pairs}", "{output}"],
+            500,
+        ),
+        System(
+            "awesome-align, size of mBERT",
+            [
+                str(programs / "awesome-align"),
+                "--model_name_or_path",
+                str(mbert),
+                "--data_file",
+                "{pairs}",
+                "--output_file",
+                "{output}",
+                "--extraction",
+                "softmax",
+                "--batch_size",
+                "32",
+                "--no_cuda",
+                "--num_workers",
+                "0",
+            ],
+            500,
+        ),
+        System(
+            "eflomal",
+            [
+                str(programs / "eflomal-align"),
+                "--overwrite",
+                "-i",
+                "{pairs}",
+                "-f",
+                "{output}",
+                "-r",
+                "{output}.reverse",
+            ],
+            learns=True,
+        ),
         System("fast_align", [str(python), "-c", FAST_ALIGN, "{pairs}", "{output}"], learns=True),
-    ]  # fmt: skip
+    ]
 
 
 def install(folder: Path) -> Path:
@@ -173,10 +212,14 @@ def export_e5(folder: Path) -> None:
 
     packed = read_packed_file(find_packed_file())
     config = transformers.BertConfig(
-        vocab_size=packed.vocab_size, hidden_size=packed.width, num_hidden_layers=packed.num_layers,
-        num_attention_heads=packed.num_heads, intermediate_size=packed.ffn_width,
-        max_position_embeddings=packed.max_positions, layer_norm_eps=packed.layer_norm_eps,
-    )  # fmt: skip
+        vocab_size=packed.vocab_size,
+        hidden_size=packed.width,
+        num_hidden_layers=packed.num_layers,
+        num_attention_heads=packed.num_heads,
+        intermediate_size=packed.ffn_width,
+        max_position_embeddings=packed.max_positions,
+        layer_norm_eps=packed.layer_norm_eps,
+    )
     model = transformers.BertModel(config, add_pooling_layer=False)
     model.load_state_dict(bert_state(packed), strict=False)
     model.save_pretrained(folder)
@@ -219,9 +262,14 @@ def fast_tokenizer(packed: PackedEncoder) -> "transformers.PreTrainedTokenizerFa
         single=f"{bos} $A {eos}", special_tokens=[(bos, packed.bos), (eos, packed.eos)]
     )
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=bos, eos_token=eos, cls_token=bos, sep_token=eos,
-        unk_token=pieces[packed.unk], pad_token=pieces[packed.pad],
-    )  # fmt: skip
+        tokenizer_object=tokenizer,
+        bos_token=bos,
+        eos_token=eos,
+        cls_token=bos,
+        sep_token=eos,
+        unk_token=pieces[packed.unk],
+        pad_token=pieces[packed.pad],
+    )
 
 
 def export_random_mbert(folder: Path) -> None:

@@ -125,9 +125,10 @@ class Recipe:
                 depth = ["--cross-layers", str(cross_layers), "--align-layer", "8"]
                 run([*XALIGN, "train", "-i", first, *depth, "--steps", "0", "-o", start])
         links = [
-            option for language in self.languages
+            option
+            for language in self.languages
             for option in ("--links", str(self.path(f"{language}.talp")))
-        ]  # fmt: skip
+        ]
         options = ["-m", start, "--teacher", str(self.path("teacher")), *links, *READING]
         return self.train(f"student-{cross_layers}", self.scale.student_steps, options)
 
@@ -141,13 +142,26 @@ class Recipe:
             shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
         corpora = [("-i", str(self.path(f"{language}.txt"))) for language in self.languages]
         dev = [("--dev", str(path)) for path in sorted(self.path("dev").glob("*.txt"))]
-        run([
-            *XALIGN, "finetune", *options, *AUGMENTATION, *itertools.chain(*corpora), *itertools.chain(*dev),
-            *(["--weight", "1"] * len(corpora)), "--steps", str(steps),
-            "--every", str(min(steps, self.scale.every)),
-            "--batch-pieces", str(self.scale.batch_pieces), "-o", str(folder),
-            *(["--resume"] if done else []),
-        ])  # fmt: skip
+        run(
+            [
+                *XALIGN,
+                "finetune",
+                *options,
+                *AUGMENTATION,
+                *itertools.chain(*corpora),
+                *itertools.chain(*dev),
+                *(["--weight", "1"] * len(corpora)),
+                "--steps",
+                str(steps),
+                "--every",
+                str(min(steps, self.scale.every)),
+                "--batch-pieces",
+                str(self.scale.batch_pieces),
+                "-o",
+                str(folder),
+                *(["--resume"] if done else []),
+            ]
+        )
         return folder
 
     def path(self, name: str) -> Path:

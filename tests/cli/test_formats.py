@@ -115,8 +115,17 @@ def test_subwords_are_linked_as_their_words(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("tiny")
 def test_raw_text_is_cut_and_linked_by_white_space(tmp_path: Path) -> None:
     pytest.importorskip("sacremoses", reason="pip install 'xalign[tokenize]'")
-    done = run("align", "-q", "--tokenize", "moses", "--languages", "de,en", "--format", "jsonl",
-               stdin="abc, de! ||| abc,  de!\n")  # fmt: skip
+    done = run(
+        "align",
+        "-q",
+        "--tokenize",
+        "moses",
+        "--languages",
+        "de,en",
+        "--format",
+        "jsonl",
+        stdin="abc, de! ||| abc,  de!\n",
+    )
     found = json.loads(done.stdout)
     assert found["src"] == ["abc,", "de!"]
     assert {tuple(link[:2]) for link in found["links"]} <= {(i, j) for i in (0, 1) for j in (0, 1)}
@@ -137,7 +146,7 @@ def test_raw_text_is_cut_and_linked_by_white_space(tmp_path: Path) -> None:
         (["--scores", "-"], "only one output can be standard output"),
         (["--engine", "ray", "-i", "x", "-o", "y", "--format", "tsv"], "writes links alone"),
     ],
-)  # fmt: skip
+)
 def test_options_that_do_not_go_together(options: list[str], message: str) -> None:
     done = run("align", *options)
     assert done.exit_code == 2
@@ -180,7 +189,7 @@ def test_lexical_tables_of_a_corpus(tmp_path: Path) -> None:
         ("0-5\n\n", "a:1: expected links between 2 and 2 words, counted from 0, found 0-5"),
         ("0:0\n\n", "a:1: expected a link with its probability such as 3-4:0.9, found '0:0'"),
     ],
-)  # fmt: skip
+)
 def test_links_that_do_not_fit_the_text(
     links: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

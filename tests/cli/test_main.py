@@ -141,9 +141,15 @@ def test_options_reach_the_aligner(tiny: dict[str, Any]) -> None:
         ]
     )
     assert tiny == {
-        "model": "model", "layer": 3, "threshold": 0.2, "device": "cpu", "precision": "fp32",
-        "threads": 2, "batch_pieces": 64, "compiled": False,
-    }  # fmt: skip
+        "model": "model",
+        "layer": 3,
+        "threshold": 0.2,
+        "device": "cpu",
+        "precision": "fp32",
+        "threads": 2,
+        "batch_pieces": 64,
+        "compiled": False,
+    }
 
 
 def test_shards_concatenate_to_the_whole(tiny: dict[str, Any], tmp_path: Path) -> None:
@@ -225,10 +231,13 @@ def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
     # coverage holds a lock that an interrupt may leave locked: this process goes without it
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
         # a shell ignores interrupts for what it runs in the background, and so would the process
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
+    ) as process:
         assert process.stdin is not None
         process.stdin.write(b"das Haus ||| the house\n" * 1000)
         process.stdin.flush()

@@ -16,7 +16,16 @@ from tests.weights.test_backbones import save
 
 CORPUS = EXAMPLES / "de-en.txt"
 SMALL = ["--every", "2", "--device", "cpu", "--threads", "1"]
-STAGE_1 = ["--self-layers", "2", "--cross-layers", "1", "--negatives", "10", "--init-cross", "random"]  # fmt: skip
+STAGE_1 = [
+    "--self-layers",
+    "2",
+    "--cross-layers",
+    "1",
+    "--negatives",
+    "10",
+    "--init-cross",
+    "random",
+]
 
 
 @pytest.fixture
@@ -32,8 +41,25 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     dev.write_text("ab c ||| ab c\n")
     dev.with_suffix(".talp").write_text("0-0 1-1\n")
     short = [*SMALL, "--steps", "4", "--batch-pieces", "300"]
-    done = run("train", "-m", encoder, "-i", CORPUS, "-i", dev, "-o", first, "--dev", dev,
-               "--temperature", "5", "--drop-case", "0.5", *STAGE_1, *short)  # fmt: skip
+    done = run(
+        "train",
+        "-m",
+        encoder,
+        "-i",
+        CORPUS,
+        "-i",
+        dev,
+        "-o",
+        first,
+        "--dev",
+        dev,
+        "--temperature",
+        "5",
+        "--drop-case",
+        "0.5",
+        *STAGE_1,
+        *short,
+    )
     assert (done.exit_code, done.stdout) == (0, "")
     lines = done.stderr.splitlines()
     assert [line[:17] for line in lines] == ["xalign: step 2/4 ", "xalign: step 4/4 "]
@@ -42,9 +68,26 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     record = json.loads((first / "run.json").read_text())["settings"]
     assert (record["text"]["temperature"], record["augmentation"]["drop_case"]) == (5, 0.5)
     assert record["schedule"]["precision"] == "fp32"
-    done = run("finetune", "-m", first, "-i", CORPUS, "--weight", "1", "-o", second,
-               "--max-pieces", "30", "--scale", "0.07", "--recut", "0.5",
-               "--label-threshold", "0.3", *short)  # fmt: skip
+    done = run(
+        "finetune",
+        "-m",
+        first,
+        "-i",
+        CORPUS,
+        "--weight",
+        "1",
+        "-o",
+        second,
+        "--max-pieces",
+        "30",
+        "--scale",
+        "0.07",
+        "--recut",
+        "0.5",
+        "--label-threshold",
+        "0.3",
+        *short,
+    )
     assert done.exit_code == 0
     record = json.loads((second / "run.json").read_text())["settings"]
     assert (record["augmentation"]["recut"], record["labels"]["label_threshold"]) == (0.5, [0.3])
@@ -94,8 +137,24 @@ def test_given_links_are_learnt_and_validated_on_a_part_of_them(
 ) -> None:
     links = tmp_path / "links"
     links.write_text("0-0\n" * 100)
-    done = run("finetune", "-m", encoder, "-i", CORPUS, "--links", links, "-o", tmp_path / "run",
-               "--steps", "2", "--patience", "1", "--loss", "paper", *SMALL)  # fmt: skip
+    done = run(
+        "finetune",
+        "-m",
+        encoder,
+        "-i",
+        CORPUS,
+        "--links",
+        links,
+        "-o",
+        tmp_path / "run",
+        "--steps",
+        "2",
+        "--patience",
+        "1",
+        "--loss",
+        "paper",
+        *SMALL,
+    )
     assert done.exit_code == 0, done.stderr
     assert "(de-en held out " in done.stderr
     rule = json.loads((tmp_path / "run" / "config.json").read_text())["extraction"]
@@ -142,11 +201,28 @@ def test_a_model_that_cannot_be_loaded_is_named(name: str, tmp_path: Path) -> No
 
 
 def test_two_processes_train_like_one(encoder: str, tmp_path: Path) -> None:
-    options = ["train", "-m", encoder, "-i", str(CORPUS), *STAGE_1, *SMALL, "--steps", "2",
-               "--batch-pieces", "9000"]  # fmt: skip
+    options = [
+        "train",
+        "-m",
+        encoder,
+        "-i",
+        str(CORPUS),
+        *STAGE_1,
+        *SMALL,
+        "--steps",
+        "2",
+        "--batch-pieces",
+        "9000",
+    ]
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone",
-                "--nproc-per-node", "2"]  # fmt: skip
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     for command, name in (([sys.executable], "one"), (torchrun, "two")):
         whole = [*command, "-m", "xalign", *options, "-o", str(tmp_path / name)]
         done = subprocess.run(whole, env=environment, capture_output=True, text=True, check=False)

@@ -37,9 +37,14 @@ def shell(
         "CUDA_VISIBLE_DEVICES": "",
     }
     done = subprocess.run(
-        ["bash", "-c", f"set -e -o pipefail; {command}"], cwd=folder, env=env, input=text,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        ["bash", "-c", f"set -e -o pipefail; {command}"],
+        cwd=folder,
+        env=env,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -53,8 +58,9 @@ def test_the_commands_of_fast_align_run_unchanged(tmp_path: Path, programs: Path
     done = shell(
         "fast_align -i f -d -o -v > fwd; fast_align -i f -d -o -v -r > rev; "
         "atools -i fwd -j rev -c grow-diag-final-and > sym; xalign align -q -i f > all",
-        tmp_path, programs,
-    )  # fmt: skip
+        tmp_path,
+        programs,
+    )
     fwd, rev, sym, every = (
         [links(line) for line in (tmp_path / name).read_text().split("\n")[:-1]]
         for name in ("fwd", "rev", "sym", "all")
@@ -77,8 +83,9 @@ def test_joined_options_scores_and_long_names(tmp_path: Path, programs: Path) ->
     shell(
         "fast_align -ovdi - -I5 -T4 -q 0.08 -Na 0.01 -s -p params < f > scored 2> err; "
         "fast_align --input f --favor_diagonal --print_scores > long",
-        tmp_path, programs,
-    )  # fmt: skip
+        tmp_path,
+        programs,
+    )
     text = (tmp_path / "scored").read_text()
     assert text == (tmp_path / "long").read_text()
     found, _, score = text.splitlines()[0].partition(" ||| ")
@@ -106,9 +113,10 @@ def test_force_align_feeds_two_aligners_and_atools_by_turns(tmp_path: Path, prog
 
     force = ["-i", "-", "-d", "-T", "4", "-m", "1", "-f", "params"]
     processes = [
-        start("fast_align", *force), start("fast_align", *force, "-r"),
+        start("fast_align", *force),
+        start("fast_align", *force, "-r"),
         start("atools", "-i", "-", "-j", "-", "-c", "grow-diag-final-and"),
-    ]  # fmt: skip
+    ]
     try:
         for line in ("das Haus ist klein ||| the house is small", "ja ||| yes"):
             for process in processes[:2]:
@@ -145,7 +153,7 @@ ONE, OTHER = "0-0 1-1 2-1\n\n", "x y ||| 0-0 1-2\n0-0\n"
         ("-i a -j b -c fmeasure", "P: 0.333333\nR: 0.333333\nF: 0.333333\n"),
         ("-i a -c display", " 01\n0*.0\n1.*1\n2.*2\n 01\n\n0-0 1-1 2-1\n \n \n\n\n"),
     ],
-)  # fmt: skip
+)
 def test_the_commands_of_atools(
     options: str, expected: str, tmp_path: Path, programs: Path
 ) -> None:
@@ -159,14 +167,17 @@ def test_the_commands_of_atools(
     [
         ("atools -i a -c union", "Command 'union' requires two alignment files"),
         ("atools -i a -j a -c invert", "Command 'invert' requires only one alignment file"),
-        ("atools -i a -j short -c union", "short:2: expected a line for line 2 of a, found the end"),
+        (
+            "atools -i a -j short -c union",
+            "short:2: expected a line for line 2 of a, found the end",
+        ),
         ("printf '0-0\\n' | atools -i - -j - -c union", "<stdin>:2: Mismatched number of lines!"),
         ("atools -i empty -j empty -c fmeasure", "Insufficient statistics to compute f-measure!"),
         ("atools -i missing -c convert", "missing: cannot be read: No such file or directory"),
         ("eflomal-align -s a -f x", "need to specify either -s and -t, or -i"),
         ("eflomal-align -i a -f b", "b: output file exists, will not overwrite!"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_one_line(command: str, message: str, tmp_path: Path, programs: Path) -> None:
     for name, text in (("a", ONE), ("b", OTHER), ("short", "0-0\n"), ("empty", "")):
         (tmp_path / name).write_text(text)
@@ -180,8 +191,9 @@ def test_the_options_and_files_of_eflomal_align(tmp_path: Path, programs: Path) 
     done = shell(
         "eflomal-align -m 3 -l 0.5 --n-samplers 1 -s src -t tgt -f fwd -r rev -F cost -R back -v; "
         "paste -d'\\t' src tgt > joint; eflomal-align -i joint -f fwd2 --overwrite -f fwd",
-        tmp_path, programs,
-    )  # fmt: skip
+        tmp_path,
+        programs,
+    )
     assert (tmp_path / "fwd").read_text().startswith("0-0 1-1 2-2 3-3\n\n")
     assert (tmp_path / "rev").read_text().count("\n") == 3
     for name in ("cost", "back"):

@@ -11,9 +11,13 @@ from xalign.errors import InputError
 from xalign.io.formats import READERS, WRITERS, AlignedPair, Format
 
 WORDS = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters=" \t\r\n"), min_size=1, max_size=6),
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters=" \t\r\n"),
+        min_size=1,
+        max_size=6,
+    ),
     max_size=5,
-).map(tuple)  # fmt: skip
+).map(tuple)
 
 
 @st.composite
@@ -87,15 +91,23 @@ def test_lines_are_those_of_the_tools_around_us(format: Format) -> None:
 @pytest.mark.parametrize(
     ("format", "text", "message"),
     [
-        ("scored", "0-0", "it:1: expected a link with its probability such as 3-4:0.9, found '0-0'"),
+        (
+            "scored",
+            "0-0",
+            "it:1: expected a link with its probability such as 3-4:0.9, found '0-0'",
+        ),
         ("jsonl", "{}", "it:1: expected an object with src, tgt, links and score"),
         ("tsv", "a\tb", "it:1: expected source TAB target TAB links, found 2 columns"),
         ("tsv", "a\tb\tc", "it:1: expected a link such as 3-4, found 'c'"),
         ("naacl", "1 0 1", "it:1: expected 'sentence source target S probability'"),
         ("giza", "a\nb\nc", "it:1: expected '# Sentence pair (1) ...'"),
-        ("giza", EXPECTED["giza"].split("NULL")[0] + "x", "it:3: expected 'NULL ({ }) word ({ 1 }) ...'"),
+        (
+            "giza",
+            EXPECTED["giza"].split("NULL")[0] + "x",
+            "it:3: expected 'NULL ({ }) word ({ 1 }) ...'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_other_lines_are_errors_that_name_the_line(format: Format, text: str, message: str) -> None:
     with pytest.raises(InputError, match="^" + re.escape(message)):
         list(READERS[format](text.encode().split(b"\n"), "it"))

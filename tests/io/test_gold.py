@@ -42,8 +42,10 @@ def test_the_base_can_be_forced() -> None:
 def test_naacl_counts_from_1_and_knows_the_null_word() -> None:
     found = gold("0001 1 1 S\n0001 2 0 S\n0001 2 3 P\n0003 1 2\n0003 2 2 S 0.75\n")
     assert links(found) == [
-        ([(0, 0)], [(0, 0), (1, 2)]), ([], []), ([(0, 1), (1, 1)], [(0, 1), (1, 1)]),
-    ]  # fmt: skip
+        ([(0, 0)], [(0, 0), (1, 2)]),
+        ([], []),
+        ([(0, 1), (1, 1)], [(0, 1), (1, 1)]),
+    ]
     assert (found.format, found.base, found.base_from) == ("naacl", 1, "format")
 
 
@@ -56,15 +58,27 @@ def test_xl_wa_counts_from_0() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0-0\n1:1", r"^test\.gold:2: expected a link such as 3-4 \(sure\) or 3p4 \(possible\), found '1:1'"),
-        ("1 1 1 S\n1 x 1", r"^test\.gold:2: expected 'sentence i j \[S\|P\] \[confidence\]'.*found '1 x 1'"),
+        (
+            "0-0\n1:1",
+            r"^test\.gold:2: expected a link such as 3-4 \(sure\) or 3p4 \(possible\), found '1:1'",
+        ),
+        (
+            "1 1 1 S\n1 x 1",
+            r"^test\.gold:2: expected 'sentence i j \[S\|P\] \[confidence\]'.*found '1 x 1'",
+        ),
         ("0 1 1", r"^test\.gold:1: .*sentences numbered from 1, found '0 1 1'"),
-        ("1 1 1\n100000000 1 1", r"^test\.gold: expected sentences numbered from 1, found 100000000 among few"),
+        (
+            "1 1 1\n100000000 1 1",
+            r"^test\.gold: expected sentences numbered from 1, found 100000000 among few",
+        ),
         ("9999999999-1", r"^test\.gold:1: expected a link"),
-        ("a\tb\t0-0\na\tb", r"^test\.gold:2: expected source TAB target TAB links, found 2 columns"),
+        (
+            "a\tb\t0-0\na\tb",
+            r"^test\.gold:2: expected source TAB target TAB links, found 2 columns",
+        ),
         ("a\tb\t0-0\na\tb\t0+0", r"^test\.gold:2: expected a link"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_named(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         gold(text)

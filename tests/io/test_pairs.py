@@ -51,11 +51,20 @@ def test_a_side_without_words_is_empty_and_not_an_error(line: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"das Haus", "corpus.txt:2: expected 'source ||| target' or 'source TAB target', found 'das Haus'"),
-        (b"Haus|||house", "corpus.txt:2: expected spaces around '|||', as in 'das Haus ||| the house', found 'Haus|||house'"),
-        (b"Stra\xdfe ||| street", "corpus.txt:2: expected UTF-8, found b'\\xdfe |' at byte 4; convert the file first, for example with iconv -f latin1 -t utf-8"),
+        (
+            b"das Haus",
+            "corpus.txt:2: expected 'source ||| target' or 'source TAB target', found 'das Haus'",
+        ),
+        (
+            b"Haus|||house",
+            "corpus.txt:2: expected spaces around '|||', as in 'das Haus ||| the house', found 'Haus|||house'",
+        ),
+        (
+            b"Stra\xdfe ||| street",
+            "corpus.txt:2: expected UTF-8, found b'\\xdfe |' at byte 4; convert the file first, for example with iconv -f latin1 -t utf-8",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_line_is_named_and_keeps_its_place(line: bytes, message: str) -> None:
     assert read(b"das Haus ||| the house", line, b"") == ([HOUSE, EMPTY, EMPTY], [message])
 

@@ -68,12 +68,16 @@ def example_pairs() -> list[SentencePair]:
     return list(read_pairs(Source(path), path))
 
 
-@pytest.mark.parametrize("rule", [
-    ExtractionRule(method="words", threshold=0.4, scale=0.2, average="arithmetic"),
-    ExtractionRule(method="words", threshold=0.4, scale=0.2),
-    ExtractionRule(method="pieces", threshold=0.2, scale=0.2),
-    ExtractionRule(),
-], ids=["arithmetic", "geometric", "pieces", "argmax"])  # fmt: skip
+@pytest.mark.parametrize(
+    "rule",
+    [
+        ExtractionRule(method="words", threshold=0.4, scale=0.2, average="arithmetic"),
+        ExtractionRule(method="words", threshold=0.4, scale=0.2),
+        ExtractionRule(method="pieces", threshold=0.2, scale=0.2),
+        ExtractionRule(),
+    ],
+    ids=["arithmetic", "geometric", "pieces", "argmax"],
+)
 def test_links_are_those_of_the_short_way_in_windows_too(rule: ExtractionRule) -> None:
     pairs = [*example_pairs(), SentencePair((), ("a",))]
     for window in (512, 16):
@@ -134,9 +138,17 @@ def test_a_threshold_is_of_calibrated_probabilities() -> None:
         assert set(found.scored().above(0.7)) == set(alignment)
 
 
-@pytest.mark.parametrize("points", [
-    ((0, 0),), ((0, 0), (1, 1.1)), ((0, 0.1), (1, 1)), ((0, 0), (0.5, 0.5), (0.4, 0.6), (1, 1)), ((0, 0), (0.9, 0.9)), ((0,), (1,)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((0, 0),),
+        ((0, 0), (1, 1.1)),
+        ((0, 0.1), (1, 1)),
+        ((0, 0), (0.5, 0.5), (0.4, 0.6), (1, 1)),
+        ((0, 0), (0.9, 0.9)),
+        ((0,), (1,)),
+    ],
+)
 def test_points_that_do_not_rise_are_an_error(points: Any) -> None:
     with pytest.raises(ModelError, match="expected a calibration of rising pairs"):
         ExtractionRule(calibration=points)

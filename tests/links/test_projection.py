@@ -15,7 +15,7 @@ from xalign.links.projection import (
     read_bio,
     read_tagged,
     write_bio,
-)  # fmt: skip
+)
 
 
 def links(text: str) -> ScoredAlignment:
@@ -52,7 +52,7 @@ def test_other_tags_are_errors(tag: str) -> None:
         ("B-PER O O", "1-0", "O O O", (0, 0, 1, 0)),
         ("O O O", "0-0 1-1", "O O O", (0, 0, 0, 0)),
     ],
-)  # fmt: skip
+)
 def test_spans_are_carried_over(
     tags: str, alignment: str, expected: str, counts: tuple[int, ...]
 ) -> None:
@@ -69,7 +69,12 @@ def test_spans_are_carried_over(
         ("<b>das Haus</b> ist", "0-0 1-2 2-1", "<b>the</b> house <b>is</b>", (0, 1, 0, 1)),
         ("<b>das Haus ist</b>", "0-0 2-2", "<b>the house is</b>", (0, 0, 0, 1)),
         ("<b>das <i>Haus</i></b> ist", "0-0 1-1 2-2", "<b>the <i>house</i></b> is", (0, 0, 0, 2)),
-        ('das <a href="x y">Haus</a> ist', "0-2 1-0 2-1", '<a href="x y">the</a> house is', (0, 0, 0, 1)),
+        (
+            'das <a href="x y">Haus</a> ist',
+            "0-2 1-0 2-1",
+            '<a href="x y">the</a> house is',
+            (0, 0, 0, 1),
+        ),
         ("das<br/> Haus ist", "0-0 1-1 2-2", "the <br/>house is", (0, 0, 0, 1)),
         ("das Haus ist<br/>", "0-0 1-1 2-2", "the house is <br/>", (0, 0, 0, 1)),
         ("das <b>Haus ist", "0-0 1-1 2-2", "the <b>house is", (0, 0, 0, 1)),
@@ -78,7 +83,7 @@ def test_spans_are_carried_over(
         ("<b></b>das H<b>au</b>s ist", "0-0 1-1 2-2", "the <b>house</b> is", (0, 0, 1, 1)),
         ("a < b", "0-0 1-1 2-2", "the house is", (0, 0, 0, 0)),
     ],
-)  # fmt: skip
+)
 def test_tags_are_carried_over(
     source: str, alignment: str, expected: str, counts: tuple[int, ...]
 ) -> None:

@@ -16,12 +16,33 @@ LINKS = ScoredAlignment({(0, 1): 0.9, (1, 0): 0.5})
 @pytest.mark.parametrize(
     ("kind", "level", "src", "words", "shown", "links"),
     [
-        ("bpe", "pieces", "re@@ port es@@", ("report", "es"), ("re@@", "port", "es@@"), "0-1:0.9 1-1:0.9 2-0:0.5"),
+        (
+            "bpe",
+            "pieces",
+            "re@@ port es@@",
+            ("report", "es"),
+            ("re@@", "port", "es@@"),
+            "0-1:0.9 1-1:0.9 2-0:0.5",
+        ),
         ("bpe", "words", "re@@ port es@@", ("report", "es"), ("report", "es"), "0-1:0.9 1-0:0.5"),
-        ("sentencepiece", "pieces", "▁re port ▁ es", ("report", "es"), ("▁re", "port", "▁", "es"), "0-1:0.9 1-1:0.9 2-0:0.5 3-0:0.5"),
-        ("sentencepiece", "words", "re port ▁es", ("report", "es"), ("report", "es"), "0-1:0.9 1-0:0.5"),
+        (
+            "sentencepiece",
+            "pieces",
+            "▁re port ▁ es",
+            ("report", "es"),
+            ("▁re", "port", "▁", "es"),
+            "0-1:0.9 1-1:0.9 2-0:0.5 3-0:0.5",
+        ),
+        (
+            "sentencepiece",
+            "words",
+            "re port ▁es",
+            ("report", "es"),
+            ("report", "es"),
+            "0-1:0.9 1-0:0.5",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_link_of_a_word_is_one_of_each_of_its_subwords(
     kind: Pieces, level: Level, src: str, words: tuple[str, ...], shown: tuple[str, ...], links: str
 ) -> None:

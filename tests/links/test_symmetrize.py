@@ -12,8 +12,12 @@ from xalign.cli.main import app
 from xalign.links.symmetrize import Method, Order, invert, symmetrize
 
 METHODS: list[Method] = [
-    "intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and",
-]  # fmt: skip
+    "intersect",
+    "union",
+    "grow-diag",
+    "grow-diag-final",
+    "grow-diag-final-and",
+]
 
 
 def random_pairs(count: int) -> Iterator[tuple[Alignment, Alignment]]:
@@ -23,10 +27,13 @@ def random_pairs(count: int) -> Iterator[tuple[Alignment, Alignment]]:
         height, width = draw.randint(1, 7), draw.randint(1, 7)
         share = draw.choice([0.1, 0.3, 0.6])
         yield tuple(  # type: ignore[misc]
-            Alignment(frozenset(
-                (i, j) for i in range(height) for j in range(width) if draw.random() < share
-            )) for _ in range(2)
-        )  # fmt: skip
+            Alignment(
+                frozenset(
+                    (i, j) for i in range(height) for j in range(width) if draw.random() < share
+                )
+            )
+            for _ in range(2)
+        )
 
 
 def by_brute_force(

@@ -92,11 +92,13 @@ def test_a_cross_layer_equals_the_cross_attention_of_transformers() -> None:
     config = transformers.BertConfig(
         hidden_size=32, num_attention_heads=4, intermediate_size=48, layer_norm_eps=1e-12
     )
-    theirs = nn.ModuleDict({
-        "attention": modeling_bert.BertAttention(config, is_cross_attention=True),
-        "intermediate": modeling_bert.BertIntermediate(config),
-        "output": modeling_bert.BertOutput(config),
-    }).eval()  # fmt: skip
+    theirs = nn.ModuleDict(
+        {
+            "attention": modeling_bert.BertAttention(config, is_cross_attention=True),
+            "intermediate": modeling_bert.BertIntermediate(config),
+            "output": modeling_bert.BertOutput(config),
+        }
+    ).eval()
     weights: dict[str, Tensor] = {}
     for part in ("weight", "bias"):
         joint = getattr(layer.query_key_value, part).chunk(3)

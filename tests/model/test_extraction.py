@@ -52,10 +52,14 @@ def test_mutual_argmax_equals_nested_loops(seed: int) -> None:
     assert found(linked) == expected != set()
 
 
-WORDS = torch.tensor([
-    [-1, 0, 0, 1, -1, 2, -1], [-1, 0, 1, 1, 1, -1, -1],  # sources
-    [-1, 0, 1, 2, 2, -1, -1], [-1, 0, 0, 0, 1, 2, -1],  # targets
-])  # fmt: skip
+WORDS = torch.tensor(
+    [
+        [-1, 0, 0, 1, -1, 2, -1],
+        [-1, 0, 1, 1, 1, -1, -1],  # sources
+        [-1, 0, 1, 2, 2, -1, -1],
+        [-1, 0, 0, 0, 1, 2, -1],  # targets
+    ]
+)
 
 
 def tables(similarities: Tensor, words: Tensor, rule: ExtractionRule) -> WordTables:

@@ -55,9 +55,13 @@ def test_a_new_head_says_what_both_log_probabilities_say() -> None:
 def test_swapping_the_sides_transposes_the_logits() -> None:
     pairs = words([(5, 7), (4, 7)], (5, 7))
     swapped = WordPairs(
-        pairs.backward.transpose(1, 2), pairs.forward.transpose(1, 2), pairs.tgt, pairs.src,
-        pairs.mask.transpose(1, 2), pairs.scale,
-    )  # fmt: skip
+        pairs.backward.transpose(1, 2),
+        pairs.forward.transpose(1, 2),
+        pairs.tgt,
+        pairs.src,
+        pairs.mask.transpose(1, 2),
+        pairs.scale,
+    )
     found, expected = head()(swapped), head()(pairs).transpose(1, 2)
     keep = swapped.mask
     torch.testing.assert_close(found[keep], expected[keep])

@@ -57,10 +57,21 @@ def corpus(tmp_path: Path) -> str:
 def parts(kinds: dict[str, type], corpus: str, changes: dict[str, Any]) -> dict[str, Any]:
     """Settings of a few steps, each change in the group that has a field of its name."""
     values: dict[str, Any] = {
-        "input": (corpus,), "weight": (1.0,), "steps": 6, "batch_pieces": 400, "lr": 1e-3,
-        "self_lr": 1e-3, "tune_self": 2, "warmup": 1, "mask_rate": 0.3, "max_pieces": 30,
-        "every": 2, "dev": (corpus,), "seed": 1, **changes,
-    }  # fmt: skip
+        "input": (corpus,),
+        "weight": (1.0,),
+        "steps": 6,
+        "batch_pieces": 400,
+        "lr": 1e-3,
+        "self_lr": 1e-3,
+        "tune_self": 2,
+        "warmup": 1,
+        "mask_rate": 0.3,
+        "max_pieces": 30,
+        "every": 2,
+        "dev": (corpus,),
+        "seed": 1,
+        **changes,
+    }
     made, used = {}, set()
     for name, kind in kinds.items():
         fields = {field.name for field in dataclasses.fields(kind)} & values.keys()
@@ -78,9 +89,12 @@ def machine(tmp_path: Path) -> Machine:
 def stage_1_settings(encoder: str, corpus: str, **changes: Any) -> TrainSettings:
     """Settings of a run of stage 1."""
     usual = {
-        "model": encoder, "self_layers": 2, "cross_layers": 1, "init_cross": "random",
+        "model": encoder,
+        "self_layers": 2,
+        "cross_layers": 1,
+        "init_cross": "random",
         "negatives": 20,
-    }  # fmt: skip
+    }
     kinds = {"text": Text, "start": Start, "schedule": Schedule}
     return TrainSettings(**parts(kinds, corpus, usual | changes))
 
@@ -189,9 +203,16 @@ def test_ten_pairs_are_learnt_by_heart(encoder: str, corpus: str, tmp_path: Path
     few.with_suffix(".talp").write_text("".join(links))
     stage_1(encoder, corpus, tmp_path / "first", dev=(), steps=1)
     stage_2(
-        str(tmp_path / "first"), str(few), tmp_path / "second", dev=(str(few),), steps=300,
-        every=100, links=(str(few.with_suffix(".talp")),), lr=3e-3, self_lr=3e-3,
-    )  # fmt: skip
+        str(tmp_path / "first"),
+        str(few),
+        tmp_path / "second",
+        dev=(str(few),),
+        steps=300,
+        every=100,
+        links=(str(few.with_suffix(".talp")),),
+        lr=3e-3,
+        self_lr=3e-3,
+    )
     assert metrics(tmp_path / "second")[-1]["mean_aer"] == 0
 
 
@@ -200,9 +221,17 @@ def test_given_links_hold_some_pairs_out_and_stop_when_no_better(
 ) -> None:
     gold = str(Path(corpus).with_suffix(".talp"))
     shown = stage_2(
-        encoder, corpus, tmp_path / "run", dev=(), links=(gold,), steps=50, every=1, patience=3,
-        lr=1e-9, self_lr=1e-9,
-    )  # fmt: skip
+        encoder,
+        corpus,
+        tmp_path / "run",
+        dev=(),
+        links=(gold,),
+        steps=50,
+        every=1,
+        patience=3,
+        lr=1e-9,
+        self_lr=1e-9,
+    )
     assert shown[-1]["step"] < 50
     assert shown[-1]["aer"].keys() == {"pairs held out"}
     rates = [record["mean_aer"] for record in metrics(tmp_path / "run")]
@@ -356,9 +385,19 @@ def test_five_steps_of_each_stage_have_the_recorded_losses(
 def test_given_links_teach_a_new_link_head(encoder: str, corpus: str, tmp_path: Path) -> None:
     gold = str(Path(corpus).with_suffix(".talp"))
     shown = stage_2(
-        encoder, corpus, tmp_path / "run", links=(gold,), loss="auto", null_word=False, steps=60,
-        every=30, lr=3e-3, self_lr=3e-3, head_lr=1e-2, max_pieces=40,
-    )  # fmt: skip
+        encoder,
+        corpus,
+        tmp_path / "run",
+        links=(gold,),
+        loss="auto",
+        null_word=False,
+        steps=60,
+        every=30,
+        lr=3e-3,
+        self_lr=3e-3,
+        head_lr=1e-2,
+        max_pieces=40,
+    )
     assert shown[-1]["loss"] < 0.5 * shown[0]["loss"]
     model = load(str(tmp_path / "run"))
     assert (model.rule.method, model.network.config.window) == ("binary", 38)
@@ -376,9 +415,18 @@ def test_a_trained_head_learns_on_from_links_and_a_teacher_in_one_run(
     first, second = tmp_path / "first", tmp_path / "second"
     stage_2(encoder, corpus, first, links=(gold,), loss="auto", null_word=False, steps=2)
     stage_2(
-        str(first), corpus, second, input=(corpus, corpus), weight=(1.0, 2.0), links=(gold, "none"),
-        loss="auto", null_word=False, join=0.5, steps=2, max_pieces=60,
-    )  # fmt: skip
+        str(first),
+        corpus,
+        second,
+        input=(corpus, corpus),
+        weight=(1.0, 2.0),
+        links=(gold, "none"),
+        loss="auto",
+        null_word=False,
+        join=0.5,
+        steps=2,
+        max_pieces=60,
+    )
     before, after = weights(first), weights(second)
     assert before.keys() == after.keys()
     assert not torch.equal(before["link_head.evidence"], after["link_head.evidence"])
@@ -394,6 +442,11 @@ def test_losses_that_do_not_fit_the_labels_are_refused(
         stage_2(encoder, corpus, tmp_path / "run", links=(gold,), evidence=0.4, loss="binary")
     with pytest.raises(ModelError, match="given links beside 'none' are learnt by --loss binary"):
         stage_2(
-            encoder, corpus, tmp_path / "run", input=(corpus, corpus), weight=(),
-            links=(gold, "none"), loss="words",
-        )  # fmt: skip
+            encoder,
+            corpus,
+            tmp_path / "run",
+            input=(corpus, corpus),
+            weight=(),
+            links=(gold, "none"),
+            loss="words",
+        )

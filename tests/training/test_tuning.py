@@ -25,9 +25,12 @@ PAIRS = tuple(
 GOLD = tuple(
     GoldAlignment(frozenset(sure), frozenset(possible))
     for sure, possible in [
-        ({(0, 0), (2, 2)}, {(1, 1)}), ({(0, 1)}, {(1, 0)}), ({(2, 0)}, {(0, 0)}), ({(0, 1), (2, 0)}, set())
+        ({(0, 0), (2, 2)}, {(1, 1)}),
+        ({(0, 1)}, {(1, 0)}),
+        ({(2, 0)}, {(0, 0)}),
+        ({(0, 1), (2, 0)}, set()),
     ]
-)  # fmt: skip
+)
 SETS = [DevSet("first", PAIRS[:2], GOLD[:2]), DevSet("second", PAIRS[2:], GOLD[2:])]
 CHOICES = Choices((2, 3), (0.1, 0.5), (0.05, 0.2, 0.4, 0.6))
 

@@ -17,9 +17,14 @@ from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import load_foreign, separate
 
 SIZES = {
-    "vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
-    "intermediate_size": 64, "max_position_embeddings": 40, "initializer_range": 0.2,
-}  # fmt: skip
+    "vocab_size": 40,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.2,
+}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 

@@ -52,8 +52,10 @@ def packed_file(version: int = 1, magic: bytes = b"E5S1", block_size: int = 32) 
         floats(f"{name}.w", WIDTH)
         floats(f"{name}.b", WIDTH)
     for name, rows, columns in (
-        *((part, WIDTH, WIDTH) for part in ("q", "k", "v", "ao")), ("fi", FFN, WIDTH), ("fo", WIDTH, FFN),
-    ):  # fmt: skip
+        *((part, WIDTH, WIDTH) for part in ("q", "k", "v", "ao")),
+        ("fi", FFN, WIDTH),
+        ("fo", WIDTH, FFN),
+    ):
         blocks(f"l0.{name}.w", rows, columns)
         floats(f"l0.{name}.b", rows)
     text = b"".join(PIECES)

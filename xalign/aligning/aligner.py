@@ -56,9 +56,15 @@ class Aligner:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, devices: Sequence[torch.device], threads: int,
-        batch_pieces: int, precision: str = "fp32", compiled: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        checkpoint: Checkpoint,
+        *,
+        devices: Sequence[torch.device],
+        threads: int,
+        batch_pieces: int,
+        precision: str = "fp32",
+        compiled: bool = False,
+    ) -> None:
         networks = [network_on(device, checkpoint, precision, compiled) for device in devices]
         self.network = networks[0]
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
@@ -72,10 +78,17 @@ class Aligner:
 
     @classmethod
     def from_pretrained(
-        cls, model: str = "default", *, layer: int | None = None, threshold: float | None = None,
-        device: str = "auto", precision: Precision = "auto", threads: int | None = None,
-        batch_pieces: int | None = None, compiled: bool = False,
-    ) -> "Aligner":  # fmt: skip
+        cls,
+        model: str = "default",
+        *,
+        layer: int | None = None,
+        threshold: float | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        batch_pieces: int | None = None,
+        compiled: bool = False,
+    ) -> "Aligner":
         """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
 
         The arguments are the fields of `AlignerSettings`.
@@ -138,9 +151,13 @@ class Aligner:
         """
         readings = map(self._encode, pairs)
         return map_in_order(
-            readings, partial(self._read_batch, only_links=only_links),
-            size=num_pieces, length=longer_side, budget=self.batch_pieces, threads=self.threads,
-        )  # fmt: skip
+            readings,
+            partial(self._read_batch, only_links=only_links),
+            size=num_pieces,
+            length=longer_side,
+            budget=self.batch_pieces,
+            threads=self.threads,
+        )
 
     def _encode(self, pair: SentencePair) -> Reading:
         encode = self.tokenizer.encode

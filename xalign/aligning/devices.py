@@ -16,8 +16,11 @@ SELDOM = 100_000
 """Objects between two looks for garbage, instead of 700."""
 
 DTYPES = {
-    "fp32": torch.float32, "int8": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
-}  # fmt: skip
+    "fp32": torch.float32,
+    "int8": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 """Types of the states between layers."""
 
 

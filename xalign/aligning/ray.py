@@ -145,9 +145,13 @@ def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int)
 
 
 def align_with_ray(
-    corpus: Path, target: Path, settings: AlignerSettings, *, workers: int | None = None,
+    corpus: Path,
+    target: Path,
+    settings: AlignerSettings,
+    *,
+    workers: int | None = None,
     size: int = BLOCK_BYTES,
-) -> Iterator[tuple[Done, int]]:  # fmt: skip
+) -> Iterator[tuple[Done, int]]:
     """Align ``corpus`` into ``target``; tells of each block that is done, and how many there are.
 
     By default there are as many ``workers`` as
@@ -196,10 +200,12 @@ def run_workers(
         [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
     )
     reports = rows.map(
-        Worker, fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
+        Worker,
+        fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
         compute=ray.data.ActorPoolStrategy(size=count),
-        num_gpus=1 if gpus else 0, num_cpus=0 if gpus else 1,
-    )  # fmt: skip
+        num_gpus=1 if gpus else 0,
+        num_cpus=0 if gpus else 1,
+    )
     try:
         for row in reports.iter_rows():
             yield read_done(row["done"])

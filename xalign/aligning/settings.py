@@ -53,8 +53,11 @@ class Wanted:
     def is_plain(self) -> bool:
         """Whether links alone are written, in Pharaoh format."""
         return (self.format, self.direction, self.scores, self.matrix) == (
-            "pharaoh", "both", None, None,
-        )  # fmt: skip
+            "pharaoh",
+            "both",
+            None,
+            None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,10 @@ def word_ends(sentence: PieceSentence) -> Ints:
 
 
 def merge(
-    found: Sequence[tuple[Window, WordProbabilities]], shape: tuple[int, int],
+    found: Sequence[tuple[Window, WordProbabilities]],
+    shape: tuple[int, int],
     threshold: float | None,
-) -> WordProbabilities:  # fmt: skip
+) -> WordProbabilities:
     """Word pairs with the mean of their probabilities over the windows that see both words.
 
     Those over ``threshold`` are linked or, without one, those that most of these windows link.

@@ -22,10 +22,12 @@ from xalign.links.segmentation import Cut
 Output = Annotated[
     str,
     typer.Option(
-        "-o", "--output", rich_help_panel=COMMON,
+        "-o",
+        "--output",
+        rich_help_panel=COMMON,
         help="Links; the file appears when it is whole.",
     ),
-]  # fmt: skip
+]
 Strict = Annotated[
     bool,
     typer.Option(

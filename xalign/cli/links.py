@@ -20,8 +20,13 @@ def symmetrize(
     ] = None,
     command: Annotated[
         Literal[
-            "intersect", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and",
-            "invert", "convert",
+            "intersect",
+            "union",
+            "grow-diag",
+            "grow-diag-final",
+            "grow-diag-final-and",
+            "invert",
+            "convert",
         ],
         typer.Option("-c", "--command", help="How to join them; the last two take -i alone."),
     ] = "grow-diag-final-and",
@@ -32,7 +37,7 @@ def symmetrize(
     output_path: Annotated[
         str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")
     ] = "-",
-) -> None:  # fmt: skip
+) -> None:
     """Join the links of two directions into one alignment, or exchange the sides of one.
 
     \b

@@ -82,6 +82,14 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 for command in (
-    align, symmetrize, rethreshold, score, lexicon, project, install_compat, train, finetune
-):  # fmt: skip
+    align,
+    symmetrize,
+    rethreshold,
+    score,
+    lexicon,
+    project,
+    install_compat,
+    train,
+    finetune,
+):
     app.command(cls=GroupedCommand, help=help_text(command))(guarded(command))

@@ -16,8 +16,16 @@ from xalign.settings import Setting
 
 COMMON = "Common"
 GROUPS = (
-    COMMON, "Output", "Words", "Model", "Network", "Labels", "Schedule", "Augmentation", "Machine",
-)  # fmt: skip
+    COMMON,
+    "Output",
+    "Words",
+    "Model",
+    "Network",
+    "Labels",
+    "Schedule",
+    "Augmentation",
+    "Machine",
+)
 """Groups of options, in the order of a help page."""
 
 
@@ -84,9 +92,12 @@ def options_of(kind: type, group: str, default: Any) -> Iterator[Parameter]:
             (f"--{field.name.replace('_', '-')}",) if value_type is bool else ()
         )
         option = typer.Option(
-            *flags, help=setting.help, min=setting.min, max=setting.max,
+            *flags,
+            help=setting.help,
+            min=setting.min,
+            max=setting.max,
             rich_help_panel=setting.panel or group,
-        )  # fmt: skip
+        )
         value = default_of(field) if default is Parameter.empty else getattr(default, field.name)
         yield Parameter(
             field.name,
@@ -145,7 +156,10 @@ def read_config(ctx: typer.Context, path: str | None) -> str | None:
 Config = Annotated[
     str | None,
     typer.Option(
-        "--config", callback=read_config, is_eager=True, rich_help_panel=COMMON,
+        "--config",
+        callback=read_config,
+        is_eager=True,
+        rich_help_panel=COMMON,
         help="Repeat a run: take all options that are not given from its run.json.",
     ),
-]  # fmt: skip
+]

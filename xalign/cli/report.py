@@ -45,9 +45,11 @@ def open_output(path: str, gold: Gold, gold_path: str) -> Output:
         references += (GoldAlignment(),) * (found - len(references))
     if found != len(references):
         raise InputError(
-            source.name, 0, f"expected {len(references)} lines, as many as {gold_path} has, "
+            source.name,
+            0,
+            f"expected {len(references)} lines, as many as {gold_path} has, "
             f"found {found}; an unaligned pair is an empty line",
-        )  # fmt: skip
+        )
     return Output(source.name, alignments, tuple(map(score_pair, alignments, references)))
 
 
@@ -66,28 +68,42 @@ def signature(gold: Gold, path: str, samples: int) -> str:
     sure = sum(len(alignment.sure) for alignment in gold.alignments)
     possible = sum(len(alignment.possible) for alignment in gold.alignments)
     parts = [
-        f"gold:{Path(path).name}", f"pairs:{len(gold.alignments)}", f"format:{gold.format}",
-        f"base:{gold.base}({gold.base_from})", f"sure:{sure}", f"possible:{possible}",
-    ]  # fmt: skip
+        f"gold:{Path(path).name}",
+        f"pairs:{len(gold.alignments)}",
+        f"format:{gold.format}",
+        f"base:{gold.base}({gold.base_from})",
+        f"sure:{sure}",
+        f"possible:{possible}",
+    ]
     if samples:
         parts += [f"samples:{samples}", f"seed:{SEED}"]
     return "|".join([*parts, f"xalign:{xalign.__version__}"])
 
 
 def as_records(
-    outputs: Sequence[Output], gold: Gold, *, samples: int, num_worst: int,
+    outputs: Sequence[Output],
+    gold: Gold,
+    *,
+    samples: int,
+    num_worst: int,
     texts: Sequence[SentencePair],
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Scores as JSON objects, ratios from 0 to 1; ``p`` is that of the difference to the first."""
     records = []
     for output in outputs:
         total = sum(output.pairs, Score())
         record: dict[str, Any] = {
-            "name": output.name, "aer": total.aer, "precision": total.precision,
-            "recall": total.recall, "f1": total.f1, "links": total.links,
-            "sure": total.sure, "possible": total.possible,
-            "links_sure": total.links_sure, "links_possible": total.links_possible,
-        }  # fmt: skip
+            "name": output.name,
+            "aer": total.aer,
+            "precision": total.precision,
+            "recall": total.recall,
+            "f1": total.f1,
+            "links": total.links,
+            "sure": total.sure,
+            "possible": total.possible,
+            "links_sure": total.links_sure,
+            "links_possible": total.links_possible,
+        }
         if samples:
             first = outputs[0]
             record["aer_interval"] = interval(output.pairs, samples)
@@ -109,10 +125,11 @@ def mistakes(
         reference = gold.alignments[place]
     text = texts[place] if place < len(texts) else None
     record = {
-        "line": place + 1, "aer": output.pairs[place].aer,
+        "line": place + 1,
+        "aer": output.pairs[place].aer,
         "wrong": in_words(Alignment(found.links - reference.possible), text),
         "missing": in_words(Alignment(reference.sure - found.links), text),
-    }  # fmt: skip
+    }
     return record | ({"source": " ".join(text.src), "target": " ".join(text.tgt)} if text else {})
 
 

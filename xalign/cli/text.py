@@ -24,7 +24,7 @@ from xalign.links.projection import (
     read_bio,
     read_tagged,
     write_bio,
-)  # fmt: skip
+)
 
 Input = Annotated[
     str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz and .zst.")

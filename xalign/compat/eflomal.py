@@ -34,11 +34,17 @@ class Aligner:
         self._aligner: Any = None
 
     def align(
-        self, src_input: Iterable[str], trg_input: Iterable[str],
-        links_filename_fwd: str | None = None, links_filename_rev: str | None = None,
-        scores_filename_fwd: str | None = None, scores_filename_rev: str | None = None,
-        priors_input: object = None, quiet: bool = True, use_gdb: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        src_input: Iterable[str],
+        trg_input: Iterable[str],
+        links_filename_fwd: str | None = None,
+        links_filename_rev: str | None = None,
+        scores_filename_fwd: str | None = None,
+        scores_filename_rev: str | None = None,
+        priors_input: object = None,
+        quiet: bool = True,
+        use_gdb: bool = False,
+    ) -> None:
         """Align sentences, words separated by spaces, and write a line for each to all files named.
 
         ``fwd`` links are one a target word, ``rev`` one a source word, both source-target. Scores
@@ -49,9 +55,12 @@ class Aligner:
         Errors: `ValueError` when there are more sentences on one side than on the other.
         """
         self.align_pairs(
-            paired(src_input, trg_input), links_filename_fwd, links_filename_rev,
-            scores_filename_fwd, scores_filename_rev,
-        )  # fmt: skip
+            paired(src_input, trg_input),
+            links_filename_fwd,
+            links_filename_rev,
+            scores_filename_fwd,
+            scores_filename_rev,
+        )
 
     def align_pairs(self, pairs: Iterable[SentencePair], *paths: str | None) -> None:
         """Align pairs; ``paths`` are those of `align`, in that order.
@@ -64,10 +73,11 @@ class Aligner:
             files = [stack.enter_context(Path(path).open("wb")) if path else None for path in paths]
             for found in self._aligner.probabilities(pairs):
                 lines = (
-                    pharaoh(found.alignment("forward")), pharaoh(found.alignment("reverse")),
+                    pharaoh(found.alignment("forward")),
+                    pharaoh(found.alignment("reverse")),
                     f"{cost(found.best_backward):g}\n".encode(),
                     f"{cost(found.best_forward):g}\n".encode(),
-                )  # fmt: skip
+                )
                 for file, line in zip(files, lines, strict=True):
                     if file:
                         file.write(line)
@@ -107,14 +117,21 @@ def options() -> argparse.ArgumentParser:
     """eflomal-align's options."""
     parser = argparse.ArgumentParser("eflomal-align", description=__doc__)
     for short, long, what in (
-        ("-i", "--input", "pairs, as source ||| target"), ("-s", "--source", "source sentences"),
-        ("-t", "--target", "target sentences"), ("-f", "--forward-links", "links to write"),
-        ("-r", "--reverse-links", "links to write"), ("-F", "--forward-scores", "costs to write"),
-        ("-R", "--reverse-scores", "costs to write"), ("-p", "--priors", "no meaning here"),
-        ("-m", "--model", "no meaning here"), ("-M", "--score-model", "no meaning here"),
-        ("-l", "--length", "no meaning here"), ("-1", "--ibm1-iters", "no meaning here"),
-        ("-2", "--hmm-iters", "no meaning here"), ("-3", "--fert-iters", "no meaning here"),
-    ):  # fmt: skip
+        ("-i", "--input", "pairs, as source ||| target"),
+        ("-s", "--source", "source sentences"),
+        ("-t", "--target", "target sentences"),
+        ("-f", "--forward-links", "links to write"),
+        ("-r", "--reverse-links", "links to write"),
+        ("-F", "--forward-scores", "costs to write"),
+        ("-R", "--reverse-scores", "costs to write"),
+        ("-p", "--priors", "no meaning here"),
+        ("-m", "--model", "no meaning here"),
+        ("-M", "--score-model", "no meaning here"),
+        ("-l", "--length", "no meaning here"),
+        ("-1", "--ibm1-iters", "no meaning here"),
+        ("-2", "--hmm-iters", "no meaning here"),
+        ("-3", "--fert-iters", "no meaning here"),
+    ):
         parser.add_argument(short, long, metavar="X", help=what)
     affixes = [f"{side}-{end}" for side in ("source", "target") for end in ("prefix", "suffix")]
     for long in ("null-prior", "n-samplers", *affixes):

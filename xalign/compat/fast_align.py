@@ -20,10 +20,17 @@ from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities
 from xalign.links.segmentation import Segmented, segmenter
 
 LEARNING = {
-    "d": "favor_diagonal", "o": "optimize_tension", "I": "iterations", "q": "p0",
-    "N": "no_null_word", "a": "alpha", "T": "diagonal_tension", "m": "mean_srclen_multiplier",
-    "t": "beam_threshold", "b": "thread_buffer_size",
-}  # fmt: skip
+    "d": "favor_diagonal",
+    "o": "optimize_tension",
+    "I": "iterations",
+    "q": "p0",
+    "N": "no_null_word",
+    "a": "alpha",
+    "T": "diagonal_tension",
+    "m": "mean_srclen_multiplier",
+    "t": "beam_threshold",
+    "b": "thread_buffer_size",
+}
 """Options about learning, without meaning here."""
 FLAGS = ("d", "o", "N")
 TENSION = "4"

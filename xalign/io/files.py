@@ -174,9 +174,13 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 def side_by_side(
-    one: Iterable[Left], other: Iterable[Right], path: str, other_path: str,
-    first: int = 1, advice: str = "",
-) -> Iterator[tuple[Left, Right]]:  # fmt: skip
+    one: Iterable[Left],
+    other: Iterable[Right],
+    path: str,
+    other_path: str,
+    first: int = 1,
+    advice: str = "",
+) -> Iterator[tuple[Left, Right]]:
     """Items of two files, line by line; the ``first`` line has that number.
 
     Errors: `InputError` after the last common line when one file is longer, with ``advice``.

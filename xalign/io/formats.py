@@ -234,10 +234,18 @@ def decoded(line: bytes, path: str, number: int) -> str:
 
 
 WRITERS: dict[Format, Writer] = {
-    "pharaoh": write_pharaoh, "scored": write_scored, "jsonl": write_jsonl, "tsv": write_tsv,
-    "naacl": write_naacl, "giza": write_giza,
-}  # fmt: skip
+    "pharaoh": write_pharaoh,
+    "scored": write_scored,
+    "jsonl": write_jsonl,
+    "tsv": write_tsv,
+    "naacl": write_naacl,
+    "giza": write_giza,
+}
 READERS: dict[Format, Reader] = {
-    "pharaoh": read_pharaoh, "scored": read_scored, "jsonl": read_jsonl, "tsv": read_tsv,
-    "naacl": read_naacl, "giza": read_giza,
-}  # fmt: skip
+    "pharaoh": read_pharaoh,
+    "scored": read_scored,
+    "jsonl": read_jsonl,
+    "tsv": read_tsv,
+    "naacl": read_naacl,
+    "giza": read_giza,
+}

@@ -30,10 +30,12 @@ def decode(line: bytes, path: str, number: int, on_bad: OnBad) -> str | None:
         found = line[error.start : error.start + 4]
         on_bad(
             InputError(
-                path, number, f"expected UTF-8, found {found!r} at byte {error.start}; convert the "
+                path,
+                number,
+                f"expected UTF-8, found {found!r} at byte {error.start}; convert the "
                 "file first, for example with iconv -f latin1 -t utf-8",
             )
-        )  # fmt: skip
+        )
         return None
 
 

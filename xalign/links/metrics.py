@@ -74,9 +74,12 @@ def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
     """Counts of one pair."""
     links = alignment.links
     return Score(
-        len(links), len(gold.sure), len(gold.possible),
-        len(links & gold.sure), len(links & gold.possible),
-    )  # fmt: skip
+        len(links),
+        len(gold.sure),
+        len(gold.possible),
+        len(links & gold.sure),
+        len(links & gold.possible),
+    )
 
 
 def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Score:

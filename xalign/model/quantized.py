@@ -74,9 +74,20 @@ class Int8Linear(nn.Module):
         signed = steps.round_().to(torch.int8)
         rows = signed.view(torch.uint8).bitwise_xor_(128)  # (N, I), each 128 more
         products = torch.ops.onednn.qlinear_pointwise(
-            rows, 1.0, self.below, self.weight, self.scales, self.zeros, None,
-            1.0, 0, torch.float32, "none", [], "",
-        )  # fmt: skip
+            rows,
+            1.0,
+            self.below,
+            self.weight,
+            self.scales,
+            self.zeros,
+            None,
+            1.0,
+            0,
+            torch.float32,
+            "none",
+            [],
+            "",
+        )
         return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 

@@ -153,9 +153,12 @@ class Corpus:
 
 
 def open_corpus(
-    path: str, tokenizer: Tokenizer, cache: Path, preparation: Preparation,
+    path: str,
+    tokenizer: Tokenizer,
+    cache: Path,
+    preparation: Preparation,
     links: str | None = None,
-) -> Corpus:  # fmt: skip
+) -> Corpus:
     """The corpus at ``path``, cut into pieces now or at an earlier call, kept in ``cache``.
 
     ``links`` is a file with a line of links for each pair. Bad lines, and what ``preparation``
@@ -174,15 +177,17 @@ def open_corpus(
     if len(offsets) == 1:
         raise InputError(path, 0, f"expected pairs to train on, found none in {skipped} lines")
     return Corpus(
-        path, " ".join(digests),
+        path,
+        " ".join(digests),
         ids=open_array(folder / "ids", np.uint32),
         words=open_array(folder / "words", np.uint16),
         offsets=offsets,
         links=open_array(folder / "links", np.float32).reshape(-1, 3),
         link_offsets=open_array(folder / "link_offsets", np.uint64),
-        vocabulary=np.load(folder / "vocabulary.npy"), skipped=skipped,
+        vocabulary=np.load(folder / "vocabulary.npy"),
+        skipped=skipped,
         has_links=links is not None,
-    )  # fmt: skip
+    )
 
 
 def open_array(path: Path, kind: Any) -> NDArray[Any]:
@@ -259,9 +264,12 @@ def write_corpus(
 
 
 def prepared(
-    pair: SentencePair, given: GivenLinks, number: int, tokenizer: Tokenizer,
+    pair: SentencePair,
+    given: GivenLinks,
+    number: int,
+    tokenizer: Tokenizer,
     preparation: Preparation,
-) -> tuple[list[PieceSentence], GivenLinks]:  # fmt: skip
+) -> tuple[list[PieceSentence], GivenLinks]:
     """Both sides of line ``number`` as pieces, with its links; no sides if it is left out."""
     changed, moved = augment(pair, given, preparation.augmentation, number, preparation.seed)
     sides = [tokenizer.encode(changed.src), tokenizer.encode(changed.tgt)]

@@ -69,15 +69,18 @@ class Trainer:
     """
 
     def __init__(
-        self, groups: Sequence[tuple[dict[str, nn.Parameter], float]], schedule: Schedule,
+        self,
+        groups: Sequence[tuple[dict[str, nn.Parameter], float]],
+        schedule: Schedule,
         batching: Batching,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.schedule, self.batching, self.step = schedule, batching, 0
         self.parameters = {name: value for group, _ in groups for name, value in group.items()}
         self.optimizer = torch.optim.AdamW(
             [{"params": list(group.values()), "lr": rate, "top": rate} for group, rate in groups],
-            weight_decay=0.0, foreach=True,
-        )  # fmt: skip
+            weight_decay=0.0,
+            foreach=True,
+        )
 
     def take_step(
         self, objective: Objective, batch: Examples, executor: ThreadPoolExecutor

@@ -61,9 +61,13 @@ def spread_to_pieces(linked: Tensor, src_words: Tensor, tgt_words: Tensor) -> Te
 
 
 def ssa_loss(
-    similarities: Tensor, linked: Tensor, words: Tensor, rule: ExtractionRule,
-    loss: Loss, is_unsure: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    similarities: Tensor,
+    linked: Tensor,
+    words: Tensor,
+    rule: ExtractionRule,
+    loss: Loss,
+    is_unsure: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """Sums of -log P_f over labelled source pieces, and of -log P_b over target pieces (eq. 12).
 
     ``similarities`` (B, L, L) are those of pieces, ``linked`` (B, S, T) the word pairs to learn,

@@ -51,18 +51,27 @@ def tlm_objective(
         *_, states = network.layer_states(masked.batch.to(device))  # (N, D)
         predicted = head(states[masked.places.to(device)])  # (K, D)
         loss = tlm_loss(
-            predicted, masked.targets.to(device), candidates,
-            network.pieces(candidates), head.bias[candidates],
-        )  # fmt: skip
+            predicted,
+            masked.targets.to(device),
+            candidates,
+            network.pieces(candidates),
+            head.bias[candidates],
+        )
         return loss, torch.tensor(float(len(masked.targets)), device=device)
 
     return objective
 
 
 def ssa_objective(
-    network: CrossAlign, teacher: CrossAlign, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, loss: Loss, masking: Masking | None = None, evidence: float = 0.0,
-) -> Objective:  # fmt: skip
+    network: CrossAlign,
+    teacher: CrossAlign,
+    *,
+    teacher_rule: ExtractionRule,
+    rule: ExtractionRule,
+    loss: Loss,
+    masking: Masking | None = None,
+    evidence: float = 0.0,
+) -> Objective:
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
     They are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
@@ -120,9 +129,14 @@ class Labels(NamedTuple):
 
 
 def binary_objective(
-    network: CrossAlign, teacher: CrossAlign | None, *, teacher_rule: ExtractionRule,
-    rule: ExtractionRule, doubt: float, masking: Masking | None = None,
-) -> Objective:  # fmt: skip
+    network: CrossAlign,
+    teacher: CrossAlign | None,
+    *,
+    teacher_rule: ExtractionRule,
+    rule: ExtractionRule,
+    doubt: float,
+    masking: Masking | None = None,
+) -> Objective:
     """Stage 2 for a link head: judge every word pair by itself (cross-entropy).
 
     Of an example with given links, their probabilities are learnt, possible links are neither right

@@ -91,9 +91,11 @@ class Run:
         return is_best
 
     def go(
-        self, objective: Objective, batches: Iterator[Examples],
+        self,
+        objective: Objective,
+        batches: Iterator[Examples],
         show: Callable[[dict[str, Any]], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Train to the end; ``show`` gets a record after every step, with AER where taken."""
         losses: list[float] = []
         schedule = self.trainer.schedule
@@ -169,10 +171,14 @@ def draw_metrics(folder: Path) -> None:
 def circumstances() -> dict[str, Any]:
     """What a run was started with: command, versions, machine, time."""
     return {
-        "command": sys.argv, "xalign": xalign.__version__, "torch": torch.__version__,
-        "python": platform.python_version(), "machine": platform.machine(),
-        "cores": os.cpu_count(), "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }  # fmt: skip
+        "command": sys.argv,
+        "xalign": xalign.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -30,9 +30,15 @@ class Sampler:
     """
 
     def __init__(
-        self, corpora: Sequence[Corpus], weights: Sequence[float], *, budget: int, seed: int,
-        join: float = 0.0, max_pieces: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        corpora: Sequence[Corpus],
+        weights: Sequence[float],
+        *,
+        budget: int,
+        seed: int,
+        join: float = 0.0,
+        max_pieces: int = 0,
+    ) -> None:
         self.corpora, self.budget, self.seed = corpora, budget, seed
         self.weights = np.array(weights) / sum(weights)
         self.join, self.max_pieces = join, max_pieces

@@ -99,9 +99,10 @@ class Labels:
         float,
         Setting(
             "Leave out word pairs that the teacher finds below its threshold by at most this.",
-            min=0, max=1,
+            min=0,
+            max=1,
         ),
-    ] = 0.35  # fmt: skip
+    ] = 0.35
     loss: Annotated[
         LossName,
         Setting("binary: judge word pairs one by one; paper, pieces, words: softmaxes (eq. 12)."),
@@ -118,9 +119,11 @@ class Labels:
         float | None,
         Setting(
             "Threshold of the new model; default: the best on --dev.",
-            min=0, max=0.999, panel="Network",
+            min=0,
+            max=0.999,
+            panel="Network",
         ),
-    ] = None  # fmt: skip
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +157,11 @@ class Schedule:
         float,
         Setting(
             "Share of examples that are several pairs end to end.",
-            min=0, max=1, panel="Augmentation",
+            min=0,
+            max=1,
+            panel="Augmentation",
         ),
-    ] = 0.0  # fmt: skip
+    ] = 0.0
     tune_self: Annotated[
         int, Setting("Train only the top N self-attention layers.", min=0, panel="Network")
     ] = 12
@@ -190,9 +195,10 @@ class Augmentation:
         float,
         Setting(
             "Share of sentences whose words are cut elsewhere (Chinese, Japanese, -, ').",
-            min=0, max=1,
+            min=0,
+            max=1,
         ),
-    ] = 0.0  # fmt: skip
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

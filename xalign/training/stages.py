@@ -130,16 +130,25 @@ def finetune(
     objective: Objective
     if loss == "binary":
         objective = binary_objective(
-            network, teacher, teacher_rule=guide.rule, rule=student.rule, doubt=labels.doubt,
+            network,
+            teacher,
+            teacher_rule=guide.rule,
+            rule=student.rule,
+            doubt=labels.doubt,
             masking=masking,
-        )  # fmt: skip
+        )
     elif teacher is None:
         objective = links_objective(network, rule=student.rule, loss=loss, masking=masking)
     else:
         objective = ssa_objective(
-            network, teacher, teacher_rule=guide.rule, rule=student.rule, loss=loss,
-            masking=masking, evidence=labels.evidence,
-        )  # fmt: skip
+            network,
+            teacher,
+            teacher_rule=guide.rule,
+            rule=student.rule,
+            loss=loss,
+            masking=masking,
+            evidence=labels.evidence,
+        )
     groups = trained_parts(network, schedule, rates)
     dev = [open_dev_set(path) for path in text.dev] or held_out(settings)
     choices = stage_2_choices(student, loss, labels.threshold)
@@ -155,9 +164,15 @@ def place(network: CrossAlign, machine: Machine, device: torch.device) -> CrossA
 
 
 def make_run(
-    schedule: Schedule, machine: Machine, device: torch.device, output: Path,
-    checkpoint: Checkpoint, groups: Groups, dev: Sequence[DevSet], choices: Choices,
-) -> Run:  # fmt: skip
+    schedule: Schedule,
+    machine: Machine,
+    device: torch.device,
+    output: Path,
+    checkpoint: Checkpoint,
+    groups: Groups,
+    dev: Sequence[DevSet],
+    choices: Choices,
+) -> Run:
     """A run over ``groups`` of parameters, not yet started.
 
     On a CPU a batch is cut into two shards or more, whatever the number of threads.
@@ -181,17 +196,23 @@ def precision_on(device: torch.device, schedule: Schedule) -> str:
 
 
 def stream(
-    settings: TrainSettings | FinetuneSettings, corpora: Sequence[Corpus],
-    checkpoint: Checkpoint, start: int,
-) -> Iterator[Examples]:  # fmt: skip
+    settings: TrainSettings | FinetuneSettings,
+    corpora: Sequence[Corpus],
+    checkpoint: Checkpoint,
+    start: int,
+) -> Iterator[Examples]:
     """Batches of examples, from step ``start`` on."""
     text, schedule = settings.text, settings.schedule
     power = 1 / text.temperature
     weights = text.weight or [len(corpus) ** power for corpus in corpora]
     sampler = Sampler(
-        corpora, weights, budget=schedule.batch_pieces, seed=schedule.seed, join=schedule.join,
+        corpora,
+        weights,
+        budget=schedule.batch_pieces,
+        seed=schedule.seed,
+        join=schedule.join,
         max_pieces=min(text.max_pieces, checkpoint.network.config.max_positions),
-    )  # fmt: skip
+    )
     for batch in sampler.batches(start):
         yield [
             join([corpora[owner].example(number, checkpoint.tokenizer) for owner, number in places])
@@ -200,9 +221,12 @@ def stream(
 
 
 def record_of(
-    settings: TrainSettings | FinetuneSettings, rates: Rates, command: str,
-    corpora: Sequence[Corpus], device: torch.device,
-) -> dict[str, Any]:  # fmt: skip
+    settings: TrainSettings | FinetuneSettings,
+    rates: Rates,
+    command: str,
+    corpora: Sequence[Corpus],
+    device: torch.device,
+) -> dict[str, Any]:
     """All that has a part in the result of a run, as it comes back from JSON."""
     record = dataclasses.asdict(settings)
     record["schedule"] |= dataclasses.asdict(rates)

@@ -146,9 +146,12 @@ def reliability(scores: NDArray[np.float32], gains: NDArray[np.int64]) -> NDArra
 
 
 def error_table(
-    checkpoint: Checkpoint, dev: DevSet, ways: Sequence[tuple[int, float]],
-    thresholds: Sequence[float], threads: int,
-) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:  # fmt: skip
+    checkpoint: Checkpoint,
+    dev: DevSet,
+    ways: Sequence[tuple[int, float]],
+    thresholds: Sequence[float],
+    threads: int,
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """AER on one set, for each of ``ways`` (layer, scale) and thresholds: (ways, thresholds); and
     the `reliability` of each way."""
     network = checkpoint.network
@@ -161,16 +164,23 @@ def error_table(
         if not pair.is_empty and max(len(example.src), len(example.tgt)) <= limit:
             kept.append((example, gold))
     if len(kept) < len(dev.pairs):
-        logger.warning("%s: %d pairs are empty or over %d pieces, and are left out of validation",
-                       dev.name, len(dev.pairs) - len(kept), limit)  # fmt: skip
+        logger.warning(
+            "%s: %d pairs are empty or over %d pieces, and are left out of validation",
+            dev.name,
+            len(dev.pairs) - len(kept),
+            limit,
+        )
     num_sure = sum(len(gold.sure) for _, gold in kept)
     found = list(
         map_in_order(
-            kept, lambda items: link_gains(network, checkpoint.rule, ways, thresholds[0], items),
-            size=lambda item: item[0].num_pieces, budget=BATCH_PIECES, threads=threads,
+            kept,
+            lambda items: link_gains(network, checkpoint.rule, ways, thresholds[0], items),
+            size=lambda item: item[0].num_pieces,
+            budget=BATCH_PIECES,
+            threads=threads,
             length=lambda item: max(len(item[0].src), len(item[0].tgt)),
         )
-    )  # fmt: skip
+    )
     table = np.empty((len(ways), len(thresholds)))
     bins = []
     for row in range(len(ways)):
@@ -192,9 +202,12 @@ class Gains(NamedTuple):
 
 @torch.inference_mode()
 def link_gains(
-    network: CrossAlign, rule: ExtractionRule, ways: Sequence[tuple[int, float]], lowest: float,
+    network: CrossAlign,
+    rule: ExtractionRule,
+    ways: Sequence[tuple[int, float]],
+    lowest: float,
     items: Sequence[tuple[Example, GoldAlignment]],
-) -> list[list[Gains]]:  # fmt: skip
+) -> list[list[Gains]]:
     """For every pair, and each of ``ways`` (layer, scale), the links that score over ``lowest``."""
     batch = pack_pairs([(example.src, example.tgt) for example, _ in items])
     batch = batch.to(network.norm.weight.device)

@@ -46,8 +46,13 @@ KNOWN_PIECES = [
 """Words in several scripts, and how the encoder's tokenizer cuts them."""
 
 LOADING_ERRORS = (
-    OSError, ValueError, RuntimeError, TypeError, ImportError, safetensors.SafetensorError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    ImportError,
+    safetensors.SafetensorError,
+)
 """Errors that transformers raises for a folder that it cannot load."""
 
 BERT_NAMES = {
@@ -101,10 +106,14 @@ def from_packed(packed: PackedEncoder, depth: Depth, seed: int | None = None) ->
     """Network that starts from the lower layers of a packed encoder."""
     num_layers = check_depth(depth, packed.num_layers, seed)
     config = CrossAlignConfig(
-        vocab_size=packed.vocab_size, width=packed.width, num_heads=packed.num_heads,
-        ffn_width=packed.ffn_width, max_positions=packed.max_positions,
-        layer_norm_eps=packed.layer_norm_eps, **dataclasses.asdict(depth),
-    )  # fmt: skip
+        vocab_size=packed.vocab_size,
+        width=packed.width,
+        num_heads=packed.num_heads,
+        ffn_width=packed.ffn_width,
+        max_positions=packed.max_positions,
+        layer_norm_eps=packed.layer_norm_eps,
+        **dataclasses.asdict(depth),
+    )
     network = CrossAlign(config, PackedEmbedding(packed.tensors["emb.word"], packed.width))
     return grow(network, packed_state(packed, num_layers), seed)
 
@@ -253,11 +262,14 @@ def from_bert(
     first = FOREIGN_TYPES[config.model_type]
     positions = state["embeddings.position_embeddings.weight"][first:]
     ours = CrossAlignConfig(
-        vocab_size=config.vocab_size, width=config.hidden_size,
-        num_heads=config.num_attention_heads, ffn_width=config.intermediate_size,
-        max_positions=len(positions), layer_norm_eps=config.layer_norm_eps,
+        vocab_size=config.vocab_size,
+        width=config.hidden_size,
+        num_heads=config.num_attention_heads,
+        ffn_width=config.intermediate_size,
+        max_positions=len(positions),
+        layer_norm_eps=config.layer_norm_eps,
         **dataclasses.asdict(depth),
-    )  # fmt: skip
+    )
     renamed = {
         "pieces.weight": state["embeddings.word_embeddings.weight"],
         "positions.weight": positions + state["embeddings.token_type_embeddings.weight"][0],

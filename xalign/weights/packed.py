@@ -155,9 +155,21 @@ def parse_packed(data: Bytes, path: str) -> PackedEncoder:
     cursor.at += skipped
     pieces = tuple(text[a:b] for a, b in itertools.pairwise(offsets))
     return PackedEncoder(
-        width, num_layers, num_heads, ffn_width, vocab_size, max_positions, eps,
-        pieces, tuple(scores), bos, eos, pad, unk, read_directory(cursor),
-    )  # fmt: skip
+        width,
+        num_layers,
+        num_heads,
+        ffn_width,
+        vocab_size,
+        max_positions,
+        eps,
+        pieces,
+        tuple(scores),
+        bos,
+        eos,
+        pad,
+        unk,
+        read_directory(cursor),
+    )
 
 
 def read_directory(cursor: Cursor) -> dict[str, NDArray[Any]]:

@@ -79,9 +79,18 @@ class Tokenizer:
     """
 
     def __init__(
-        self, cut: Callable[[str], list[int]], *, bos: int, eos: int, unk: int,
-        start: int | None, mask: int | None, num_pieces: int, file: str, content: bytes,
-    ) -> None:  # fmt: skip
+        self,
+        cut: Callable[[str], list[int]],
+        *,
+        bos: int,
+        eos: int,
+        unk: int,
+        start: int | None,
+        mask: int | None,
+        num_pieces: int,
+        file: str,
+        content: bytes,
+    ) -> None:
         self.num_pieces = num_pieces
         self.bos, self.eos, self.unk, self.start, self.mask = bos, eos, unk, start, mask
         self.file, self.content = file, content
@@ -117,10 +126,16 @@ def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
     mask = None if mask == processor.unk_id() else mask
     # Word by word: a list goes through a pool of threads, which takes longer to start.
     return Tokenizer(
-        processor.encode, bos=processor.bos_id(), eos=processor.eos_id(),
-        unk=processor.unk_id(), start=processor.piece_to_id(WORD_START), mask=mask,
-        num_pieces=processor.get_piece_size(), file="sentencepiece.model", content=model,
-    )  # fmt: skip
+        processor.encode,
+        bos=processor.bos_id(),
+        eos=processor.eos_id(),
+        unk=processor.unk_id(),
+        start=processor.piece_to_id(WORD_START),
+        mask=mask,
+        num_pieces=processor.get_piece_size(),
+        file="sentencepiece.model",
+        content=model,
+    )
 
 
 def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
@@ -137,10 +152,16 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
         return tokenizer.encode(word, add_special_tokens=False).ids
 
     return Tokenizer(
-        cut, bos=around[0], eos=around[-1], unk=unk, start=tokenizer.token_to_id(WORD_START),
-        mask=first_known(tokenizer, "[MASK]", MASK), num_pieces=tokenizer.get_vocab_size(),
-        file="tokenizer.json", content=tokenizer.to_str().encode(),
-    )  # fmt: skip
+        cut,
+        bos=around[0],
+        eos=around[-1],
+        unk=unk,
+        start=tokenizer.token_to_id(WORD_START),
+        mask=first_known(tokenizer, "[MASK]", MASK),
+        num_pieces=tokenizer.get_vocab_size(),
+        file="tokenizer.json",
+        content=tokenizer.to_str().encode(),
+    )
 
 
 def first_known(tokenizer: "tokenizers.Tokenizer", *names: str) -> int | None:
