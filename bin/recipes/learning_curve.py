@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bin.recipes.train_default import LICENCES, MAX_WORDS, say
+from bin.recipes.first_model import LICENCES, MAX_WORDS, say
 from xalign.aligning.aligner import Aligner
 from xalign.alignment import Alignment, GoldAlignment
 from xalign.io.files import Source

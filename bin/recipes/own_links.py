@@ -51,9 +51,9 @@ def run(path: str, model: str, size: int, seed: int, work: Path, options: list[s
     result = folder / "aer.json"
     if not result.exists():
         chosen = draw(path, size, seed, folder)
-        files = ["-i", folder / "pairs.txt", "--links", folder / "pairs.talp"]
+        files = ["-i", str(folder / "pairs.txt"), "--links", str(folder / "pairs.talp")]
         command = [sys.executable, "-m", "xalign", "finetune", "-m", model, *files]
-        subprocess.run([*command, "-o", folder / "run", *options], check=True)
+        subprocess.run([*command, "-o", str(folder / "run"), *options], check=True)
         result.write_text(json.dumps(error_rate(path, str(folder / "run"), chosen)))
     return float(json.loads(result.read_text()))
 

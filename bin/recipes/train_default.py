@@ -1,162 +1,233 @@
-"""The recipe of the model that xalign comes with, from data to the folder that ships.
+"""The recipe of the model that xalign includes, from data to the folder that ships.
 
-1. Text: natural pairs under open or research licences, five languages with English.
-2. Teacher: the untrained encoder's own links, learnt with a part of the input masked (stage 2).
-3. Votes: eflomal aligns all of the text in both directions.
-4. Student: an encoder with a cross-attention layer learns the teacher's links, to which what
-   eflomal found in one or both directions adds or takes away.
-5. The student in half precision, with a card.
+1. The first model (`bin.recipes.first_model`) learns from text alone.
+2. Several networks go on from it. They learn human links, mixed with links that the first model
+   finds in text of many languages; some examples are several pairs end to end.
+3. Each of these networks labels the text; their probabilities are averaged.
+4. A network goes on from the first model again, with the human links and the averaged labels.
+5. It is saved in half precision, with the card of the folder that it goes to.
 
-Each step is done once: what the working folder holds is not done again, and training goes on
-where it was stopped. Every command is printed before it runs.
+Each step is done once: what the working folder holds is not done again, and training goes on where
+it was stopped. Every command is printed before it runs. On two cores all steps take most of a day;
+with ``--device cuda`` minutes.
 """
 
 import argparse
 import contextlib
 import itertools
-import json
 import lzma
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from bin.recipes import EXAMPLES
+from bin.recipes.first_model import FULL as FIRST_FULL
+from bin.recipes.first_model import (
+    LANGUAGES,
+    LICENCES,
+    MAX_DEV_PAIRS,
+    XALIGN,
+    FirstModel,
+    Scale,
+    run,
+    say,
+)
+from xalign.alignment import Link
+from xalign.io.files import Source, whole
+from xalign.io.formats import read_any_links
 from xalign.training.run import read_metrics
 from xalign.weights.checkpoint import DEFAULT, load, save_folder
 
-LANGUAGES = ("de", "fr", "ro", "zh", "ja")
-LICENCES = ("open", "research")
-MAX_WORDS, MAX_DEV_PAIRS = 120, 120
-READING = ("--threshold", "0.525")
-"""Chosen on the development sets: their mean AER is flat around it (docs/benchmarks.md)."""
-AUGMENTATION = ("--drop-case", "0.2", "--drop-diacritics", "0.1")
+HUMAN = {
+    "cdt.da-en": 2.0,
+    "cdt.da-it": 1.0,
+    "cdt.da-es": 1.0,
+    "cdt.da-de": 1.0,
+    "czenali.en-cs": 2.0,
+    "europarl-ges.en-sv": 1.0,
+    "alibi.fr-en": 1.0,
+    "kftt.en-ja": 3.0,
+    "wpt05.en-ro": 2.0,
+    "nist02.zh-en": 2.0,
+    "hansards.en-fr": 0.5,
+}
+"""Sets of human links, and their weights."""
+APART = {
+    "cdt.da-it": 100,
+    "cdt.da-es": 46,
+    "cdt.da-de": 39,
+    "kftt.en-ja": 100,
+    "wpt05.en-ro": 40,
+    "nist02.zh-en": 30,
+    "hansards.en-fr": 7,
+}
+"""The last pairs of these sets are not learnt: they validate."""
+TEXT = {
+    "de-en": (8_000, 1.0),
+    "fr-en": (6_000, 0.7),
+    "ro-en": (8_000, 1.0),
+    "zh-en": (12_000, 1.5),
+    "ja-en": (8_000, 1.0),
+    "ja-en.kyoto": (11_000, 1.5),
+    "fr-en.hansards": (7_000, 0.8),
+    "many-en": (190, 4.0),
+}
+"""Text to label: pairs (of many-en, pairs of each language) and weight."""
+CAPS = {"cataclysm-dda": 300, "wesnoth": 300, "bible": 800}
+"""Most pairs of a source in one language; games and the Bible would be most of the text."""
+WORDS = range(3, 61)
+"""Words that a side may have."""
+LEAST_PROBABILITY = 0.02
+"""Labels below this are left out."""
+COMMON = ("--max-pieces", "256", "--join", "0.2", "--drop-case", "0.15", "--tune-embeddings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How much of everything."""
+class SecondScale:
+    """How much of everything in the second round."""
 
-    pairs: int = 20_000
-    teacher_steps: int = 80
-    student_steps: int = 600
-    every: int = 100
-    batch_pieces: int = 4096
+    networks: int = 4
+    steps: int = 450
+    last_steps: int = 750
+    every: int = 150
+    batch_pieces: int = 8192
+    first: Scale = field(default_factory=lambda: FIRST_FULL)
 
 
-FULL = Scale()
-TINY = Scale(pairs=200, teacher_steps=2, student_steps=4, every=2, batch_pieces=400)
+FULL = SecondScale()
+TINY = SecondScale(
+    networks=2,
+    steps=2,
+    last_steps=2,
+    every=2,
+    batch_pieces=600,
+    first=Scale(pairs=100, teacher_steps=2, student_steps=2, every=2, batch_pieces=400),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Makes everything in the folder ``work``, at a ``scale``, on texts named by language."""
+    """Makes everything in the folder ``work``, by ``options`` of training such as a device."""
 
     work: Path
-    scale: Scale
+    scale: SecondScale
     languages: tuple[str, ...] = LANGUAGES
+    options: tuple[str, ...] = ()
 
-    def make(self, data: Path, output: Path, cross_layers: int) -> None:
-        """Take all steps; ``data`` has ``train/`` and ``gold/dev/``, the model goes to ``output``."""
-        for language in self.languages:
-            self.text(data / "train" / f"{language}-en.tsv.xz", language)
+    def make(self, data: Path, output: Path, start: str | None, cross_layers: int) -> None:
+        """Take all steps; ``data`` has ``train/`` and ``gold/``, the model goes to ``output``.
+
+        With the model ``start``, the first step is left out.
+        """
+        if start is None:
+            first = FirstModel(self.path("first"), self.scale.first, self.languages)
+            first.work.mkdir(exist_ok=True)
+            start = str(first.make(data, cross_layers))
+        human = [name for name in HUMAN if self.human(data / "gold", name)]
+        text = [name for name in TEXT if self.text(data / "train", name)]
         self.dev(data / "gold" / "dev")
-        self.teacher()
-        for language in self.languages:
-            self.votes(language)
-        student = self.student(cross_layers)
-        ship(student, output)
+        unlabelled = dict.fromkeys(text, "none")
+        for number in range(self.scale.networks):
+            masked = ["--mask-rate", "0.1", "--lr", "1e-4", "--self-lr", "1e-4"]
+            seed = ["--seed", str(number + 1)]
+            self.train(f"network-{number}", start, human, unlabelled, 0.15, [*masked, *seed])
+        labels = {name: str(self.labels(name)) for name in text}
+        last = self.train("last", start, human, labels, 0.45, masked)
+        ship(last, output)
 
-    def text(self, source: Path, language: str) -> None:
-        """Write all natural text, and a sample of it, with the numbers of its lines."""
-        if self.path(f"{language}.txt").exists():
-            return
-        rows = list(natural_pairs(source))
-        numbers = sorted(
-            random.Random(1).sample(range(len(rows)), min(self.scale.pairs, len(rows)))
-        )
-        self.path(f"{language}.all").write_text("".join(f"{a} ||| {b}\n".lower() for a, b in rows))
-        self.path(f"{language}.numbers").write_text(json.dumps(numbers))
-        lines = (f"{a} ||| {b}\n" for a, b in (rows[k] for k in numbers))
-        self.path(f"{language}.txt").write_text("".join(lines))
-        say(f"{language}: {len(numbers)} of {len(rows)} pairs")
+    def human(self, gold: Path, name: str) -> bool:
+        """Copy a set of human links, without the pairs that are kept apart, if it is there."""
+        found = [
+            path for path in (gold / "dev", gold / "supervised") if (path / f"{name}.txt").exists()
+        ]
+        if not found:
+            return False
+        apart = APART.get(name, 0)
+        for suffix in (".txt", ".talp"):
+            lines = (found[0] / f"{name}{suffix}").read_text().splitlines(keepends=True)
+            self.write("human", f"{name}{suffix}", lines[: len(lines) - apart])
+            if apart:
+                self.write("dev", f"{name}{suffix}", lines[len(lines) - apart :])
+        return True
 
     def dev(self, source: Path) -> None:
-        """Copy the development sets, the first pairs of each."""
-        self.path("dev").mkdir(exist_ok=True)
-        for path in itertools.chain(source.glob("*.txt"), source.glob("*.talp")):
-            lines = path.read_text().splitlines(keepends=True)[:MAX_DEV_PAIRS]
-            self.path("dev").joinpath(path.name).write_text("".join(lines))
+        """Copy the first pairs of the development sets that nothing is learnt from."""
+        for path in sorted(source.glob("*.txt")):
+            if path.stem not in HUMAN:
+                for suffix in (".txt", ".talp"):
+                    lines = path.with_suffix(suffix).read_text().splitlines(keepends=True)
+                    self.write("dev", f"{path.stem}{suffix}", lines[:MAX_DEV_PAIRS])
 
-    def votes(self, language: str) -> None:
-        """Write eflomal's links of the sample: sure if found in both directions, else possible."""
-        if self.path(f"{language}.talp").exists():
-            return
-        ways = [self.path(f"{language}.{way}") for way in ("forward", "reverse")]
-        eflomal = Path(sys.executable).with_name("eflomal-align")
-        text = self.path(f"{language}.all")
-        run([eflomal, "--overwrite", "-i", text, "-f", ways[0], "-r", ways[1]])
-        numbers = set(json.loads(self.path(f"{language}.numbers").read_text()))
-        lines = []
-        with ways[0].open() as forward, ways[1].open() as reverse:
-            for number, (one, other) in enumerate(zip(forward, reverse, strict=True)):
-                if number in numbers:
-                    lines.append(as_talp(set(one.split()), set(other.split())))
-        self.path(f"{language}.talp").write_text("".join(lines))
+    def text(self, source: Path, name: str) -> bool:
+        """Write a sample of a text, if it is there."""
+        path = source / f"{name}.tsv.xz"
+        if not path.exists():
+            return False
+        if not self.path(f"text/{name}.txt").exists():
+            draw = random.Random(7)
+            count, _ = TEXT[name]
+            rows = list(sample(path, count, draw, by_language=name == "many-en"))
+            draw.shuffle(rows)
+            self.write("text", f"{name}.txt", (f"{one} ||| {other}\n" for one, other in rows))
+        return True
 
-    def teacher(self) -> Path:
-        """The encoder after self-supervised alignment."""
-        options = ["-m", "e5-small", "--average", "geometric"]
-        return self.train("teacher", self.scale.teacher_steps, options)
-
-    def student(self, cross_layers: int) -> Path:
-        """A network that starts with ``cross_layers``, after learning the weighed links."""
-        start = "e5-small"
-        if cross_layers:
-            start = str(self.path(f"start-{cross_layers}"))
-            if not Path(start, "config.json").exists():
-                first = self.path(f"{self.languages[0]}.txt")
-                depth = ["--cross-layers", str(cross_layers), "--align-layer", "8"]
-                run([*XALIGN, "train", "-i", first, *depth, "--steps", "0", "-o", start])
-        links = [
-            option
-            for language in self.languages
-            for option in ("--links", str(self.path(f"{language}.talp")))
-        ]
-        options = ["-m", start, "--teacher", str(self.path("teacher")), *links, *READING]
-        return self.train(f"student-{cross_layers}", self.scale.student_steps, options)
-
-    def train(self, name: str, steps: int, options: list[str]) -> Path:
-        """Run or go on with stage 2 in the folder ``name``."""
+    def train(
+        self,
+        name: str,
+        start: str,
+        human: list[str],
+        text: dict[str, str],
+        share: float,
+        options: list[str],
+    ) -> Path:
+        """Learn human links, and ``text`` with its labels as a ``share`` of the examples."""
         folder = self.path(name)
+        steps = self.scale.last_steps if name == "last" else self.scale.steps
         done = [record["step"] for record in read_metrics(folder / "metrics.jsonl")]
         if done and done[-1] == steps:
             return folder
         if not done:
             shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
-        corpora = [("-i", str(self.path(f"{language}.txt"))) for language in self.languages]
+        arguments: list[str] = []
+        total = sum(HUMAN[one] for one in human), sum(TEXT[one][1] for one in text)
+        for one in human:
+            weight = (1 - share) * HUMAN[one] / total[0]
+            files = self.path(f"human/{one}.txt"), self.path(f"human/{one}.talp")
+            arguments += ["-i", str(files[0]), "--links", str(files[1]), "--weight", str(weight)]
+        for one, labels in text.items():
+            weight = share * TEXT[one][1] / total[1]
+            file = str(self.path(f"text/{one}.txt"))
+            arguments += ["-i", file, "--links", labels, "--weight", str(weight)]
         dev = [("--dev", str(path)) for path in sorted(self.path("dev").glob("*.txt"))]
+        schedule = [
+            "--steps",
+            str(steps),
+            "--every",
+            str(min(steps, self.scale.every)),
+            "--batch-pieces",
+            str(self.scale.batch_pieces),
+            "--warmup",
+            "20",
+        ]
         run(
             [
                 *XALIGN,
                 "finetune",
-                *options,
-                *AUGMENTATION,
-                *itertools.chain(*corpora),
+                "-m",
+                start,
+                *arguments,
                 *itertools.chain(*dev),
-                *(["--weight", "1"] * len(corpora)),
-                "--steps",
-                str(steps),
-                "--every",
-                str(min(steps, self.scale.every)),
-                "--batch-pieces",
-                str(self.scale.batch_pieces),
+                *COMMON,
+                *schedule,
+                *options,
+                *self.options,
                 "-o",
                 str(folder),
                 *(["--resume"] if done else []),
@@ -164,47 +235,71 @@ class Recipe:
         )
         return folder
 
+    def labels(self, name: str) -> Path:
+        """Links of a text with the mean probability that all networks give to them."""
+        target = self.path(f"text/{name}.scored")
+        if target.exists():
+            return target
+        found = []
+        for number in range(self.scale.networks):
+            scored = self.path(f"text/{name}.{number}.scored")
+            found.append(scored)
+            if not scored.exists():
+                least = ["--format", "scored", "--threshold", str(LEAST_PROBABILITY)]
+                files = ["-i", str(self.path(f"text/{name}.txt")), "-o", str(scored)]
+                model = ["-m", str(self.path(f"network-{number}"))]
+                run([*XALIGN, "align", "-q", *model, *least, *files])
+        self.write("text", target.name, averaged(found))
+        return target
+
+    def write(self, folder: str, name: str, lines: Iterable[str]) -> None:
+        """Write a file of the recipe, whole or not at all."""
+        self.path(folder).mkdir(exist_ok=True)
+        with whole(self.path(folder) / name) as part:
+            part.write_text("".join(lines))
+
     def path(self, name: str) -> Path:
         """A file or folder of the recipe."""
         return self.work / name
 
 
-XALIGN = (sys.executable, "-m", "xalign")
+def sample(
+    source: Path, count: int, draw: random.Random, *, by_language: bool
+) -> Iterator[tuple[str, str]]:
+    """``count`` pairs of a table of source, licence class, kind, text and English.
 
-
-def run(command: "list[str | Path]") -> None:
-    """Print a command, and run it."""
-    words = [str(word) for word in command]
-    say(" ".join(words))
-    subprocess.run(words, check=True)
-
-
-def say(text: str) -> None:
-    """Print what happens."""
-    print(text, flush=True)
-
-
-def natural_pairs(source: Path) -> Iterator[tuple[str, str]]:
-    """Pairs of a table of source, licence class, kind, text and English that a model may ship with."""
+    Of a source in `CAPS`, no more than that; ``by_language``, ``count`` pairs of each language,
+    which is the first part of the source.
+    """
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     with lzma.open(source, "rt", encoding="utf-8") as lines:
         for line in lines:
-            _, licence, kind, text, english = line.rstrip("\n").split("\t")
-            sides = " ".join(text.split()), " ".join(english.split())
-            lengths = [side.count(" ") + 1 for side in sides if side]
-            is_whole = len(lengths) == 2 and max(lengths) <= MAX_WORDS
-            if is_whole and licence in LICENCES and kind == "natural":
-                yield sides
+            origin, licence, kind, one, other = line.rstrip("\n").split("\t")
+            pair = " ".join(one.split()), " ".join(other.split())
+            is_usable = all(len(side.split()) in WORDS and "|||" not in side for side in pair)
+            if is_usable and licence in LICENCES and kind == "natural":
+                groups[origin.partition("/")[0]].append(pair)
+    chosen = [
+        draw.sample(pairs, min(len(pairs), count, CAPS.get(name, count)))
+        for name, pairs in groups.items()
+    ]
+    rows = list(itertools.chain(*chosen))
+    yield from rows if by_language else draw.sample(rows, min(count, len(rows)))
 
 
-def as_talp(one: set[str], other: set[str]) -> str:
-    """A line of talp: links of both directions are sure, those of one possible.
-
-    >>> as_talp({"0-0", "1-2"}, {"0-0"})
-    '0-0 1p2\\n'
-    """
-    links = sorted(one | other, key=lambda link: [int(number) for number in link.split("-")])
-    marked = (link if link in one & other else link.replace("-", "p") for link in links)
-    return " ".join(marked) + "\n"
+def averaged(paths: list[Path]) -> Iterator[str]:
+    """Lines of links with the mean of their probabilities in several files."""
+    with ExitStack() as stack:
+        sources = [stack.enter_context(contextlib.closing(Source(str(path)))) for path in paths]
+        streams = [
+            read_any_links(source, str(path)) for source, path in zip(sources, paths, strict=True)
+        ]
+        for alignments in zip(*streams, strict=True):
+            sums: dict[Link, float] = defaultdict(float)
+            for one in alignments:
+                for link, probability in one.probabilities.items():
+                    sums[link] += probability / len(paths)
+            yield " ".join(f"{i}-{j}:{p:.4f}" for (i, j), p in sorted(sums.items())) + "\n"
 
 
 def ship(run_folder: Path, output: Path) -> None:
@@ -217,45 +312,51 @@ def ship(run_folder: Path, output: Path) -> None:
 
 
 def tiny_data(folder: Path) -> Path:
-    """The example pairs, laid out as training data and development set."""
+    """The example pairs, laid out as training data, human links and development set."""
     lines = (EXAMPLES / "de-en.txt").read_text().splitlines(keepends=True)
-    gold = (EXAMPLES / "de-en.talp").read_text()
+    gold = (EXAMPLES / "de-en.talp").read_text().splitlines(keepends=True)
     (folder / "train").mkdir(parents=True)
     with lzma.open(folder / "train" / "de-en.tsv.xz", "wt", encoding="utf-8") as file:
         for line in lines:
-            file.write(
-                "\t".join(["examples", "open", "natural", *line.rstrip("\n").split(" ||| ")]) + "\n"
-            )
-    (folder / "gold" / "dev").mkdir(parents=True)
-    dev = folder / "gold" / "dev" / "de-en.txt"
-    dev.write_text("".join(lines[: gold.count("\n")]))
-    dev.with_suffix(".talp").write_text(gold)
+            sides = line.rstrip("\n").split(" ||| ")
+            file.write("\t".join(["examples", "open", "natural", *sides]) + "\n")
+    for name in ("dev/de-en", "supervised/cdt.da-en"):
+        path = folder / "gold" / name
+        path.parent.mkdir(parents=True)
+        Path(f"{path}.txt").write_text("".join(lines[: len(gold)]))
+        Path(f"{path}.talp").write_text("".join(gold))
     return folder
 
 
 def main() -> None:
     """Read the options, and run."""
     parser = argparse.ArgumentParser(prog="bin/train-default", description=__doc__)
-    parser.add_argument("data", nargs="?", help="folder with train/ and gold/dev/")
+    parser.add_argument("data", nargs="?", help="folder with train/ and gold/")
     parser.add_argument("-w", "--work", help="folder of all that is made on the way")
     parser.add_argument("-o", "--output", default=str(DEFAULT), help="folder of the model")
-    parser.add_argument("--cross-layers", type=int, default=2, help="n")
-    parser.add_argument("--tiny", action="store_true", help="two minutes, on the example pairs")
-    options = parser.parse_args()
-    if options.tiny:
+    parser.add_argument("--start", help="a first model that is there already")
+    parser.add_argument("--cross-layers", type=int, default=1, help="n of the first model")
+    parser.add_argument("--device", default="auto", help="where the second round trains")
+    parser.add_argument("--tiny", action="store_true", help="a minute, on the example pairs")
+    given = parser.parse_args()
+    if given.tiny:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "work").mkdir()
             recipe = Recipe(folder / "work", TINY, ("de",))
-            recipe.make(tiny_data(folder / "data"), folder / "model", options.cross_layers)
-            load(str(folder / "model"))
-    elif not (options.data and options.work):
+            recipe.make(
+                tiny_data(folder / "data"), folder / "model", given.start, given.cross_layers
+            )
+            assert load(str(folder / "model")).rule.method == "binary"
+    elif not (given.data and given.work):
         parser.error("expected a folder of data and --work, or --tiny")
     else:
-        work = Path(options.work)
+        work = Path(given.work)
         work.mkdir(parents=True, exist_ok=True)
+        options = ("--device", given.device)
         with contextlib.suppress(KeyboardInterrupt):
-            Recipe(work, FULL).make(Path(options.data), Path(options.output), options.cross_layers)
+            recipe = Recipe(work, FULL, options=options)
+            recipe.make(Path(given.data), Path(given.output), given.start, given.cross_layers)
 
 
 if __name__ == "__main__":
