@@ -21,7 +21,7 @@ __all__ = ["Aligner", "Alignment", "GoldAlignment", "SentencePair", "XalignError
 
 
 def __getattr__(name: str) -> Any:
-    """`Aligner` at its first use: it needs torch, which takes seconds to import."""
+    """Import `Aligner` at its first use: it needs torch, which takes seconds to import."""
     if name == "Aligner":
         from xalign.aligning.aligner import Aligner
 

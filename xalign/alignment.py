@@ -9,13 +9,13 @@ Link = tuple[int, int]
 Span = tuple[int, int, int, int, float]
 """First and last (exclusive) characters of linked words in both texts, and their probability."""
 Direction = Literal["forward", "reverse", "both"]
-"""Links of each target word, of each source word, or all."""
+"""One link for each target word, one for each source word, or all links."""
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Words of ``text``: what stands between ASCII spaces and TABs, as in fast_align.
+    """Words of ``text``, separated by ASCII spaces and TABs, as in fast_align.
 
-    No other white space splits, so that indices agree with every tool beside us.
+    No other white space splits, so that indices agree with those of other tools.
 
     >>> split_words(" das  Haus ")
     ('das', 'Haus')

@@ -1,4 +1,4 @@
-"""What people see while the command line works: messages, progress and summaries, all on stderr."""
+"""Messages, progress and summaries of the command line, all on stderr."""
 
 import contextlib
 import sys
@@ -11,18 +11,18 @@ from typing import Any, Protocol, TextIO
 from xalign.errors import InputError
 
 NAMED_LINES = 5
-"""So many bad lines are named one by one; all are counted."""
+"""Number of bad lines that are named one by one; all are counted."""
 
 
 def say(message: str) -> None:
-    """A line on stderr, if anybody listens there: talk never stops the work."""
+    """Print ``message`` on stderr, if it is open; a failure there never stops the work."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"xalign: {message}", file=sys.stderr, flush=True)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody looks at ``stream``, which is None when it was closed."""
+    """Whether ``stream`` is a terminal; it is None when it was closed."""
     return stream is not None and stream.isatty()
 
 
@@ -37,7 +37,7 @@ class Measured(Protocol):
 
 
 class Counted(Protocol):
-    """What has gone through an aligner: see `xalign.aligning.aligner.Counts`."""
+    """Numbers of pairs in an aligner; see `xalign.aligning.aligner.Counts`."""
 
     pairs: int
     empty: int
@@ -65,7 +65,7 @@ class BadLines:
 
 @dataclass(slots=True)
 class Meter:
-    """Tells how fast pairs are done, and how much time is left where the input has a size."""
+    """Reports the rate of pairs and, where the input has a size, the time that is left."""
 
     source: Measured
     counts: Counted
@@ -74,12 +74,12 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Pairs a second so far."""
+        """Pairs per second so far."""
         return self.counts.done / max(time.perf_counter() - self.started, 1e-9)
 
     @property
     def seconds_left(self) -> float | None:
-        """Time that the rest takes at this rate; the pairs to come are guessed by bytes read."""
+        """Seconds for the rest at this rate; all pairs are estimated from the bytes read."""
         counts, source = self.counts, self.source
         if not (source.size and source.position and counts.done):
             return None
@@ -92,7 +92,7 @@ class Meter:
         return f"{self.counts.done:,} pairs, {self.rate:,.0f} pairs/s on {self.device}{time_left}"
 
     def summary(self, bad: int) -> str:
-        """One line about all that was done; ``bad`` of the pairs could not be read."""
+        """Summary in one line; ``bad`` of the pairs could not be read."""
         counts = self.counts
         return (
             f"{counts.pairs} pairs, {counts.empty - bad} empty, {bad} bad, "
@@ -102,7 +102,7 @@ class Meter:
 
 @dataclass(slots=True)
 class TrainingMeter:
-    """Tells how training goes; called with a record after every step."""
+    """Reports the progress of training; called with a record after every step."""
 
     steps: int
     started: float = field(default_factory=time.perf_counter)
@@ -135,20 +135,20 @@ class TrainingMeter:
 
 @contextmanager
 def training_talk(steps: int) -> Iterator[TrainingMeter]:
-    """Show how training goes: on a terminal after every step, elsewhere after every validation."""
+    """Show progress of training: on a terminal after every step, else after every validation."""
     meter = TrainingMeter(steps)
     with shown(meter):
         yield meter
 
 
 def as_percent(rates: dict[str, float]) -> str:
-    """Error rates by name."""
+    """Error rates in percent, each after its name."""
     return ", ".join(f"{name} {100 * rate:.1f}" for name, rate in rates.items())
 
 
 @contextmanager
 def shown(meter: Meter | TrainingMeter) -> Iterator[None]:
-    """Show ``meter`` on stderr, anew several times a second, if that is a terminal."""
+    """Show ``meter`` on stderr, several times per second, if stderr is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return

@@ -1,4 +1,4 @@
-"""How a field of a settings dataclass is shown as an option of the command line."""
+"""Description of a settings field as an option of the command line."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class Setting:
     """Help text of a field, with its bounds; to be used with `typing.Annotated`.
 
     ``flags`` are the option's names where they differ from the field's; ``panel`` is the group of
-    options that it belongs to, by default that of its dataclass.
+    options that it belongs to, by default the group of its dataclass.
     """
 
     help: str

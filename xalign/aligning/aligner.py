@@ -27,15 +27,15 @@ from xalign.weights.checkpoint import Checkpoint, load
 
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
 GPU_THREADS = 2
-"""One readies a batch while the other waits for results."""
+"""One thread prepares a batch while the other waits for results."""
 
 
 @dataclass(slots=True)
 class Counts:
     """Numbers of pairs that have gone through an aligner since it was made.
 
-    ``pairs`` were read, ``empty`` of them with a side without words, ``windowed`` with a side that
-    is cut into windows; ``done`` are aligned.
+    ``pairs`` were read; ``empty`` of them have a side without words, ``windowed`` have a side that
+    is cut into windows, and ``done`` are aligned.
     """
 
     pairs: int = 0
@@ -48,7 +48,7 @@ class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
     On a CPU, the same pair gets the same links in any batch, order, and number of threads.
-    ``counts`` tells what has gone through, over all calls.
+    ``counts`` has the numbers of pairs over all calls.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
@@ -89,7 +89,7 @@ class Aligner:
         batch_pieces: int | None = None,
         compiled: bool = False,
     ) -> "Aligner":
-        """Aligner of a model: the one xalign comes with (``default``), or a folder or hub name.
+        """Aligner of the model that xalign comes with (``default``), or of a folder or hub name.
 
         The arguments are the fields of `AlignerSettings`.
 
@@ -123,7 +123,7 @@ class Aligner:
         )
 
     def align(self, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:
-        """Alignments of a stream of any length, in its order; an empty side gives no links."""
+        """Alignments of a stream of pairs, in its order; a pair with an empty side has no links."""
         return (found.alignment() for found in self._read(pairs, only_links=True))
 
     def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
@@ -131,7 +131,7 @@ class Aligner:
         return next(self.align([SentencePair(as_words(src), as_words(tgt))]))
 
     def probabilities(self, pairs: Iterable[SentencePair]) -> Iterator[WordProbabilities]:
-        """The same stream's word pairs with their probabilities, linked or not.
+        """Probabilities of the word pairs of every pair of a stream, linked or not.
 
         >>> aligner = Aligner.from_pretrained(precision="fp32")
         >>> found = next(aligner.probabilities([SentencePair.from_text("das Haus", "the house")]))
@@ -146,8 +146,8 @@ class Aligner:
     ) -> Iterator[WordProbabilities]:
         """Word pairs of every pair: words to pieces, pieces to batches, batches through a network.
 
-        Every thread runs whole batches on one core: faster than sharing each matrix product, and
-        no sum is ever cut differently.
+        Every thread runs whole batches on one core. This is faster than sharing each matrix
+        product, and every sum is always split in the same way.
         """
         readings = map(self._encode, pairs)
         return map_in_order(
@@ -168,7 +168,7 @@ class Aligner:
         return reading
 
     def _read_batch(self, readings: list[Reading], *, only_links: bool) -> list[WordProbabilities]:
-        """Read pairs of like size, window by window; all but long ones have one window."""
+        """Read pairs of similar size, window by window; only long pairs have several windows."""
         while waiting := [reading for reading in readings if reading.window]:
             found = self._read_windows([reading.pieces for reading in waiting], only_links)
             for reading, words in zip(waiting, found, strict=True):
@@ -179,7 +179,7 @@ class Aligner:
         return [reading.result(threshold) for reading in readings]
 
     def _read_windows(self, windows: list[PiecePair], only_links: bool) -> list[WordProbabilities]:
-        """Word pairs of every window; by halves when memory does not suffice."""
+        """Word pairs of every window, read in two halves when memory does not suffice."""
         pieces = sum(len(src) + len(tgt) for src, tgt in windows)
         if len(windows) == 1 or pieces <= self.batch_pieces:
             try:
@@ -210,9 +210,9 @@ class Aligner:
 def records(
     tables: WordTables, windows: Sequence[PiecePair], *, only_links: bool
 ) -> list[WordProbabilities]:
-    """What ``tables`` say of each window, without all that is negligible: two copies to the CPU.
+    """Word pairs of each window in ``tables``, without negligible ones; copies to the CPU twice.
 
-    With ``only_links``, of linked words alone.
+    With ``only_links``, linked word pairs alone.
     """
     if only_links:
         rows = tables.linked.nonzero()  # (K, 3)
@@ -233,18 +233,18 @@ def records(
 
 
 def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:
-    """``rule`` with a ``threshold`` of probabilities as users see them; argmax becomes eq. 10."""
+    """``rule`` with a ``threshold`` of calibrated probabilities; argmax becomes eq. 10."""
     method = "pieces" if rule.method == "argmax" else rule.method
     return replace(rule, method=method, threshold=uncalibrated(threshold, rule.calibration))
 
 
 def num_pieces(reading: Reading) -> int:
-    """Pieces of both sides of a pair; nothing where there is nothing to read."""
+    """Number of pieces of both sides of a pair; 0 where there is nothing to read."""
     return sum(map(len, reading.pair)) if reading.window else 0
 
 
 def longer_side(reading: Reading) -> int:
-    """Pieces of the longer side of a pair, to which attention pads the other."""
+    """Number of pieces of the longer side of a pair, to which attention pads the other."""
     return max(map(len, reading.pair)) if reading.window else 0
 
 

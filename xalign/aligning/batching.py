@@ -1,4 +1,4 @@
-"""Work in batches of like size over a stream of any length, with results in the stream's order."""
+"""Batches of similar size over a stream of any length, with results in the stream's order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 FIRST_WINDOW, LAST_WINDOW = 128, 4096
-"""Items looked at together: few at the start, for early results, then more, for like sizes."""
+"""Items sorted together: few at the start, for early results, then more, for similar sizes."""
 WINDOW_SIZE = 1_000_000
-"""Sum of sizes at which a window ends in any case, so that long items fit memory too."""
+"""Sum of sizes at which a window ends in any case, so that long items fit into memory too."""
 
 
 def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
@@ -31,7 +31,7 @@ def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterat
                 window, total = [], 0
                 length = min(2 * length, LAST_WINDOW)
     except XalignError:
-        if window:  # what came before the error is not lost
+        if window:  # keep the items before the error
             yield window
         raise
     if window:
@@ -41,10 +41,10 @@ def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterat
 def plan(
     sizes: Sequence[int], budget: int, likeness: Sequence[int] | None = None
 ) -> list[list[int]]:
-    """Places in ``sizes``, in batches of items alike that sum to at most ``budget`` each.
+    """Batches of similar items, as places in ``sizes``, that sum to at most ``budget`` each.
 
-    An item of its own size over the budget is a batch of its own. Items are alike whose
-    ``likeness``, by default their size, is; the largest come first.
+    An item that exceeds the budget is a batch of its own. Items are similar if their ``likeness``
+    (by default, their size) is similar; the largest come first.
 
     >>> plan([3, 9, 2, 4], budget=9)
     [[1], [3, 0, 2]]
@@ -72,11 +72,11 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Results of ``run`` for every item of a stream, in its order.
 
-    ``run`` gets batches of like ``length`` (or else size), of at most ``budget`` in all, in one of
-    ``threads`` threads, each of which computes on one core: faster than sharing every matrix
-    product among cores, and no sum is ever cut differently. While one window of the stream is
-    worked on, the next one is read. Memory holds two windows, however long the stream. An
-    `XalignError` of the stream is raised after the results of all that came before it.
+    ``run`` gets batches of similar ``length`` (by default, size), of at most ``budget`` in all, in
+    one of ``threads`` threads. Each thread computes on one core: this is faster than sharing every
+    matrix product among cores, and every sum is always split in the same way. While one window of
+    the stream is processed, the next one is read. Memory holds two windows, however long the
+    stream. An `XalignError` of the stream is raised after the results of all items before it.
     """
     before = torch.get_num_threads()
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
@@ -87,7 +87,7 @@ def map_in_order(
         while stopped is None:
             try:
                 window = next(windows, None)
-            except XalignError as error:  # what was read before it is still done
+            except XalignError as error:  # items before it are still processed
                 window, stopped = None, error
             if window is None:
                 break
@@ -104,13 +104,13 @@ def map_in_order(
             raise stopped
     finally:
         executor.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)  # a worker's choice became that of all threads to come
+        torch.set_num_threads(before)  # a worker's setting holds for all later threads
 
 
 def in_order(
     count: int, batches: list[list[int]], futures: list[Future[list[Result]]]
 ) -> Iterator[Result]:
-    """The ``count`` results of one window, each at its item's place."""
+    """The ``count`` results of one window, in the order of its items."""
     results: dict[int, Result] = {}
     for batch, future in zip(batches, futures, strict=True):
         results.update(zip(batch, future.result(), strict=True))

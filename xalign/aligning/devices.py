@@ -1,4 +1,4 @@
-"""Which device, numbers, threads and memory to compute with."""
+"""Choice of the device, precision, threads and memory to compute with."""
 
 import ctypes
 import gc
@@ -11,9 +11,9 @@ import torch
 from xalign.errors import DeviceError
 
 M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
+"""Option of mallopt for the number of heaps, from glibc's malloc.h."""
 SELDOM = 100_000
-"""Objects between two looks for garbage, instead of 700."""
+"""New objects between two garbage collections, instead of 700."""
 
 DTYPES = {
     "fp32": torch.float32,
@@ -21,11 +21,11 @@ DTYPES = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-"""Types of the states between layers."""
+"""Data types of the states between layers, by precision."""
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Number of cores that this process may run on."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
@@ -33,11 +33,11 @@ def usable_cores() -> int:
 
 
 def prepare_memory() -> None:
-    """Settings for a process that streams, to be called before its threads start.
+    """Prepare the memory of a process that streams; call it before its threads start.
 
-    All threads share one heap: glibc gives every thread one of its own, and these grow for ever as
-    batches of many sizes come and go. And Python seldom looks for cycles of garbage: a stream makes
-    none, and looking through all pairs on their way takes longer than reading them.
+    All threads share one heap. By default, glibc gives every thread its own, and these keep growing
+    as batches of many sizes come and go. Python seldom collects garbage: a stream makes no cycles,
+    and looking through all pairs in memory takes longer than reading them.
     """
     gc.set_threshold(SELDOM)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
@@ -61,7 +61,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_devices(names: str) -> list[torch.device]:
-    """The devices called ``names``, with commas between; ``all`` is every GPU, or else the CPU.
+    """The devices called ``names``, separated by commas; ``all`` is every GPU, or else the CPU.
 
     Errors: `DeviceError` when there is no such device.
     """
@@ -72,17 +72,17 @@ def choose_devices(names: str) -> list[torch.device]:
 
 
 def has_fast_int8() -> bool:
-    """Whether this processor, and this torch, multiply 8-bit integers much faster than floats."""
+    """Whether this processor and this torch multiply 8-bit integers much faster than floats."""
     found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     engines: list[str] = torch.backends.quantized.supported_engines
     return bool(found.get("avx512_vnni")) and "onednn" in engines
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """The numbers called ``name`` to multiply with on ``device``.
+    """The precision of matrix products on ``device`` that ``name`` asks for.
 
-    ``auto`` is ``int8`` on a CPU that has fast ones, else ``fp32``; on a GPU ``bf16``, or ``fp16``
-    where it has none.
+    ``auto`` is ``int8`` on a CPU where it is fast, else ``fp32``; on a GPU it is ``bf16``, or
+    ``fp16`` where the GPU has no bf16.
 
     Errors: `DeviceError` when there is no such precision on the device.
     """

@@ -1,4 +1,4 @@
-"""A checkpoint's network, readied to align on a device, in a precision, compiled if wanted."""
+"""The network of a checkpoint, prepared for a device and a precision, compiled on request."""
 
 import copy
 
@@ -28,7 +28,7 @@ def network_on(
 
 
 def compile_layers(network: CrossAlign, device: torch.device, precision: str) -> None:
-    """Compile the layers of ``network`` in place: one kernel for each kind, for all sizes."""
+    """Compile the layers of ``network`` in place, each kind once for batches of all sizes."""
     if precision == "int8":
         raise DeviceError("8-bit integers cannot be compiled; add --precision fp32")
     for layer in network.layers:

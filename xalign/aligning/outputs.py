@@ -1,4 +1,4 @@
-"""Results of aligning, written in any format, with scores and matrices if wanted."""
+"""Results of aligning, written in any format, with scores and matrices on request."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ class ResultWriter:
         return self._files.__exit__(*error)  # type: ignore[arg-type]
 
     def write(self, pair: Segmented, found: WordProbabilities) -> None:
-        """Write all that is wanted of the next pair."""
+        """Write the wanted results of the next pair."""
         self.number += 1
         links = found.scored(self.wanted.direction)
         score = round(found.score, SCORE_DECIMALS)
@@ -53,5 +53,5 @@ def align_segmented(
     """Pairs, each with its word pairs, in the order of the stream."""
     given, kept = tee(pairs)
     found = aligner.probabilities(segmented.pair for segmented in given)
-    # found first: then an error of the stream comes after the results of all before it
+    # found first, so that an error of the stream comes after the results of all pairs before it
     return ((segmented, words) for words, segmented in zip(found, kept, strict=False))

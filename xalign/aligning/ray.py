@@ -1,9 +1,9 @@
-"""One corpus aligned by many workers of Ray, on one machine or a cluster, and resumed if stopped.
+"""One corpus aligned by many Ray workers, on one machine or a cluster, and resumed if stopped.
 
-The corpus is cut into blocks of whole lines. Each worker has a model of its own, aligns a block at
-a time, and writes it to a part of the output. A block whose part is there is not aligned again: not
-when a worker is lost, and not when the same command is given again. At the end the parts are put
-together in order. Corpus and output lie where all workers see them.
+The corpus is cut into blocks of whole lines. Each worker has its own model, aligns one block at a
+time, and writes it to one part of the output. A block whose part exists is not aligned again,
+neither when a worker is lost nor when the same command is given again. At the end the parts are
+joined in order. All workers must see corpus and output.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
 
 BLOCK_BYTES = 1 << 20
-"""About how much of the corpus a worker takes at once: a minute's work for one core."""
+"""Approximate size of a block: a minute's work for one core."""
 NAMED_ERRORS = 5
 
 
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a block: counts of pairs, and the first bad lines, numbered from 1 in it."""
+    """Report on a block: counts of pairs, and its first bad lines, numbered from 1 in the block."""
 
     number: int
     pairs: int
@@ -50,9 +50,9 @@ class Done:
 
 
 def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
-    """Blocks of about ``size`` bytes that end where lines do.
+    """Blocks of about ``size`` bytes, each of whole lines.
 
-    Errors: `InputError` when ``path`` is no plain file, which alone can be read from anywhere.
+    Errors: `InputError` when ``path`` is not a plain file: no other can be read from any byte on.
     """
     if not path.is_file() or path.suffix in (".gz", ".xz", ".zst"):
         reason = "expected a plain file, which workers can read from anywhere; decompress it first"
@@ -70,7 +70,7 @@ def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
 
 
 def lines_of(path: Path, block: Block) -> Iterator[bytes]:
-    """Lines of a block without their ends, as `xalign.io.files.Source` has them."""
+    """Lines of a block without their ends, as `xalign.io.files.Source` yields them."""
     with path.open("rb") as file:
         file.seek(block.start)
         text = file.read(block.stop - block.start)
@@ -81,7 +81,7 @@ def lines_of(path: Path, block: Block) -> Iterator[bytes]:
 
 
 class Worker:
-    """Aligns blocks of the file ``corpus`` into ``parts``, by an `Aligner` of ``settings``."""
+    """Aligns blocks of the file ``corpus`` into ``parts``, with an `Aligner` of ``settings``."""
 
     def __init__(self, corpus: str, parts: str, settings: AlignerSettings) -> None:
         self.corpus, self.parts = Path(corpus), Path(parts)
@@ -89,7 +89,7 @@ class Worker:
         self.aligner = Aligner.from_settings(settings)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Align the block in ``row``, and tell of it as `Done`."""
+        """Align the block in ``row``, and return its `Done` as JSON."""
         block = Block(**{name: int(value) for name, value in row.items()})
         errors: list[tuple[int, str]] = []
         count = 0
@@ -109,29 +109,29 @@ class Worker:
             block.number, counts.pairs, counts.empty - count, counts.windowed, count, tuple(errors)
         )
         text = json.dumps(dataclasses.asdict(done))
-        with output(str(report_of(self.parts, block.number))) as file:  # last: now it is whole
+        with output(str(report_of(self.parts, block.number))) as file:  # last: the part is whole
             file.write(text.encode())
         return {"done": text}
 
 
 def part_of(parts: Path, number: int) -> Path:
-    """Where the links of a block are written."""
+    """Path of the links of a block."""
     return parts / f"{number:08}.align"
 
 
 def report_of(parts: Path, number: int) -> Path:
-    """Where is told what became of a block."""
+    """Path of the report on a block."""
     return parts / f"{number:08}.json"
 
 
 def read_done(text: str | bytes) -> Done:
-    """What `Worker` tells."""
+    """Read the report of a `Worker`."""
     values = json.loads(text)
     return Done(**values | {"errors": tuple(map(tuple, values["errors"]))})
 
 
 def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int) -> Path:
-    """The folder of parts beside ``target``; one of another corpus or other settings is emptied."""
+    """The folder of parts beside ``target``, emptied if it is of another corpus or settings."""
     parts = target.with_name(f"{target.name}.parts")
     status = corpus.stat()
     identity = [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size]
@@ -152,11 +152,10 @@ def align_with_ray(
     workers: int | None = None,
     size: int = BLOCK_BYTES,
 ) -> Iterator[tuple[Done, int]]:
-    """Align ``corpus`` into ``target``; tells of each block that is done, and how many there are.
+    """Align ``corpus`` into ``target``; yield each finished block and the number of all blocks.
 
-    By default there are as many ``workers`` as
-    the cluster has GPUs, or else cores. Ray starts on this machine unless it runs already, or
-    RAY_ADDRESS names a cluster.
+    By default there are as many ``workers`` as the cluster has GPUs or, without GPUs, cores. Ray
+    starts on this machine unless it already runs or RAY_ADDRESS names a cluster.
 
     Errors: `InputError`, `EngineError` when Ray is not installed, or a block cannot be aligned.
     """
@@ -180,7 +179,7 @@ def align_with_ray(
 def run_workers(
     corpus: Path, parts: Path, settings: AlignerSettings, blocks: list[Block], workers: int | None
 ) -> Iterator[Done]:
-    """Let Ray's workers align ``blocks``, in any order."""
+    """Align ``blocks`` with Ray workers, in any order."""
     try:
         import ray
         import ray.data

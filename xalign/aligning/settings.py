@@ -51,7 +51,7 @@ class Wanted:
 
     @property
     def is_plain(self) -> bool:
-        """Whether links alone are written, in Pharaoh format."""
+        """Whether only links are written, in Pharaoh format."""
         return (self.format, self.direction, self.scores, self.matrix) == (
             "pharaoh",
             "both",
@@ -95,14 +95,14 @@ class AlignerSettings:
 
     ``model`` is ``default``, a folder or a hub name. ``layer`` reads links off another layer of an
     encoder that was never trained to align. ``threshold`` replaces that of the model's rule (an
-    argmax becomes eq. 10); it is of probabilities as `Aligner.probabilities` gives them.
+    argmax becomes eq. 10); it applies to the probabilities that `Aligner.probabilities` returns.
 
-    ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, several with commas between, or ``all``
+    ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, several separated by commas, or ``all``
     GPUs. ``precision`` is that of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``,
     ``fp16``, or ``auto``, see `choose_precision`. ``threads`` (CPU) is by default the number of
-    usable cores. ``batch_pieces`` is how many pieces are aligned at once, in each thread; on a GPU,
-    less where memory does not suffice. With ``compiled``, layers go through `torch.compile` first,
-    once for batches of all sizes; it needs a C++ compiler.
+    usable cores. ``batch_pieces`` is the number of pieces that each thread aligns at once; on a
+    GPU it shrinks where memory does not suffice. With ``compiled``, `torch.compile` compiles the
+    layers first, once for batches of all sizes; it needs a C++ compiler.
     """
 
     model: Annotated[

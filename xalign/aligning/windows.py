@@ -1,8 +1,8 @@
 """Long pairs, read in overlapping windows that follow the translation.
 
-A side longer than a model's window is cut. Each window starts where the links of the one before it
-say that the translation has come to, so that windows follow a translation that drifts. Where links
-say nothing, what is left of both sides is cut in proportion.
+A side longer than a model's window is cut. The links of each window show where the next one starts
+on both sides, so that windows follow a translation that drifts. Where there are too few links, the
+rest of both sides is cut in proportion.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ Starts = tuple[int, int]
 STEP = 2 / 3
 """Share of a window after which the next one starts."""
 BAND = 0.12
-"""Links this near to `STEP`, on average of both sides, tell where the translation is."""
+"""Links whose mean place on both sides is this near to `STEP` show where the next one starts."""
 LEAST_LINKS = 3
-"""Fewer links than this tell nothing."""
+"""Fewer such links than this are not relied on."""
 SLACK = 1.25
 """Factor of the shorter side's share of a window, for translations that run ahead."""
 LEAST_PIECES = 32
-"""Least room for the shorter side of a window."""
+"""Least number of pieces for the shorter side of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Window:
 class Reading:
     """One pair on its way through a network, window by window; most pairs fit one window.
 
-    ``window`` is the next one to read, None at the end. Sides hold at most ``max_pieces`` pieces at
-    once, special ones included.
+    ``window`` is the next one to read, None at the end. Each side of a window has at most
+    ``max_pieces`` pieces, special ones included.
     """
 
     def __init__(self, pair: PiecePair, max_pieces: int) -> None:
@@ -64,7 +64,7 @@ class Reading:
         return self._part(0, self.window.src), self._part(1, self.window.tgt)
 
     def take(self, found: WordProbabilities) -> None:
-        """Take what was found in the window, and go on to the next."""
+        """Take the word pairs found in the window, and go on to the next."""
         window = self.window
         assert window is not None
         self.found.append((window, found))
@@ -96,7 +96,7 @@ class Reading:
         return [int(self.ends[k][-1]) - self._piece(k, start) for k, start in enumerate(starts)]
 
     def _window_at(self, starts: Starts) -> Window:
-        """The window that begins with the words ``starts``; the last holds all that is left."""
+        """The window that begins with the words ``starts``; the last one has all that is left."""
         left = self._left(starts)
         share = self.room / max(left)
         if share >= 1:
@@ -111,7 +111,7 @@ class Reading:
         return Window(spans[0], spans[1])
 
     def _last_end(self, side: int) -> int:
-        """Where the last window ended; none ends before it."""
+        """End of the last window on ``side``; no later window ends before it."""
         last = self.found[-1][0] if self.found else Window((0, 0), (0, 0))
         return (last.src, last.tgt)[side][1]
 
@@ -127,11 +127,11 @@ class Reading:
         for side, (first, last) in enumerate(spans):
             if near.shape[1] >= LEAST_LINKS:
                 start = first + int(np.median(near[side]))
-            else:  # where the same share of what is left lies on both sides
+            else:  # the same share of the rest on both sides
                 pieces = STEP * self.room * left[side] / max(left)
                 place = self._piece(side, first) + pieces
                 start = int(np.searchsorted(self.ends[side], place, "right"))
-            if left[side] > self.room:  # no side stands still before its end is in sight
+            if left[side] > self.room:  # each side advances until its rest fits the window
                 start = max(start, first + 1, first + (last - first) // 4)
             starts.append(min(start, last, self.shape[side] - 1))
         return starts[0], starts[1]
@@ -142,7 +142,7 @@ def word_ends(sentence: PieceSentence) -> Ints:
     words = np.asarray(sentence.words)
     places = (words >= 0).nonzero()[0]
     ends = np.zeros(sentence.num_words, dtype=np.int64)
-    ends[words[places]] = places + 1  # the last one stays
+    ends[words[places]] = places + 1  # the last piece of a word counts
     return ends
 
 
@@ -151,9 +151,9 @@ def merge(
     shape: tuple[int, int],
     threshold: float | None,
 ) -> WordProbabilities:
-    """Word pairs with the mean of their probabilities over the windows that see both words.
+    """Word pairs with the mean of their probabilities over the windows that hold both words.
 
-    Those over ``threshold`` are linked or, without one, those that most of these windows link.
+    Those over ``threshold`` are linked; without one, those that half of these windows or more link.
     """
     windows = [window for window, _ in found]
     src = np.concatenate([words.src + window.src[0] for window, words in found])
@@ -179,6 +179,6 @@ def num_seeing(src: Ints, tgt: Ints, windows: Sequence[Window]) -> NDArray[np.in
 
 
 def windows_of(words: Ints, spans: Sequence[tuple[int, int]]) -> tuple[Ints, Ints]:
-    """First and last (exclusive) window that holds each of ``words``; ``spans`` never go back."""
+    """First and last (exclusive) window that holds each of ``words``; ``spans`` are in order."""
     starts, ends = np.array(spans).T
     return np.searchsorted(ends, words, "right"), np.searchsorted(starts, words, "right")

@@ -35,7 +35,7 @@ class Source:
     shifts the count of lines. A byte order mark at the start is dropped. A last line without
     ``\\n`` is a line. It can be read once; then the file is closed (standard input never is).
 
-    ``name`` is what error messages call it. ``size`` is the number of bytes in the file, as stored;
+    ``name`` is its name in error messages. ``size`` is the number of bytes in the file, as stored;
     None for a pipe or a terminal.
 
     Errors: `InputError` when the file cannot be opened, or its compressed data is damaged.
@@ -55,7 +55,7 @@ class Source:
 
     @property
     def position(self) -> int:
-        """Bytes read of ``size``, as stored; 0 where there is no size."""
+        """Number of stored bytes read so far; 0 where there is no ``size``."""
         if self.size is None:
             return 0
         return self.size if self._raw.closed else self._raw.tell()
@@ -84,7 +84,7 @@ class Source:
 
 
 def stored_size(raw: BinaryIO) -> int | None:
-    """Bytes in the file behind ``raw``; None if it is no regular file."""
+    """Number of bytes in the file behind ``raw``; None if it is no regular file."""
     try:
         status = os.fstat(raw.fileno())
     except OSError:  # a stream in memory
@@ -162,7 +162,7 @@ def whole(target: Path) -> Iterator[Path]:
 
     When an error leaves the block, ``target`` is as it was.
     """
-    target = target.resolve()  # of a symbolic link, the file behind it is replaced
+    target = target.resolve()  # replace the file behind a symbolic link, not the link
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield part
@@ -181,7 +181,7 @@ def side_by_side(
     first: int = 1,
     advice: str = "",
 ) -> Iterator[tuple[Left, Right]]:
-    """Items of two files, line by line; the ``first`` line has that number.
+    """Items of two files, line by line, counted from ``first``.
 
     Errors: `InputError` after the last common line when one file is longer, with ``advice``.
     """

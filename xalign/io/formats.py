@@ -1,8 +1,8 @@
 """Alignments with their words, probabilities and scores as text: six formats, to write and to read.
 
-Each format has a writer, of one pair, and a reader, of a stream, that is its inverse as far as the
-format goes: `Pharaoh format` keeps links alone, for example. What a format leaves out is read as
-empty words, a probability of 1, a score of 0. Pairs are numbered from 1.
+Each format has a writer for one pair and a reader for a stream, which is the writer's inverse as
+far as the format goes: Pharaoh format keeps links alone, for example. Parts that a format leaves
+out are read as empty words, a probability of 1, a score of 0. Pairs are numbered from 1.
 """
 
 import json
@@ -73,7 +73,7 @@ def read_scored(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
 
 
 def read_any_links(lines: Iterable[bytes], path: str) -> Iterator[ScoredAlignment]:
-    """Links with or without their probabilities (then 1), a line for each pair.
+    """Links with or without their probabilities (then 1), one line per pair.
 
     Errors: `InputError` at the first word that is neither ``i-j`` nor ``i-j:p``.
     """
@@ -93,7 +93,7 @@ def words_of(line: bytes) -> list[str]:
 
 
 def scored_link(word: str, path: str, number: int) -> tuple[Link, float]:
-    """The link that ``word`` writes down, with its probability."""
+    """Parse a link with its probability."""
     found = SCORED_LINK.fullmatch(word)
     if not found:
         expected = "expected a link with its probability such as 3-4:0.9"
@@ -130,7 +130,7 @@ def read_jsonl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
 
 
 def write_tsv(number: int, aligned: AlignedPair) -> str:
-    """Source, target and links with a TAB between, as Marian and OpusTrainer read them."""
+    """Source, target and links separated by TABs, as Marian and OpusTrainer read them."""
     src, tgt = " ".join(aligned.pair.src), " ".join(aligned.pair.tgt)
     return f"{src}\t{tgt}\t{aligned.links.alignment}\n"
 
@@ -138,7 +138,7 @@ def write_tsv(number: int, aligned: AlignedPair) -> str:
 def read_tsv(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     """The inverse of `write_tsv`.
 
-    Errors: `InputError` at a line without three columns, or whose third is no links.
+    Errors: `InputError` at a line without three columns, or whose third one is not links.
     """
     for number, line in enumerate(lines, 1):
         columns = decoded(line, path, number).split("\t")
@@ -151,7 +151,7 @@ def read_tsv(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
 
 
 def write_naacl(number: int, aligned: AlignedPair) -> str:
-    """A line for each link: sentence, source word, target word, ``S``, probability; from 1."""
+    """One line per link: sentence, source word, target word (from 1), ``S``, probability."""
     rows = (f"{number} {i + 1} {j + 1} S {p}\n" for (i, j), p in sorted_links(aligned))
     return "".join(rows)
 
@@ -159,7 +159,7 @@ def write_naacl(number: int, aligned: AlignedPair) -> str:
 def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     """The inverse of `write_naacl`, up to the last sentence that has a link.
 
-    Errors: `InputError` at a line that is not such a link, or whose sentence comes too late.
+    Errors: `InputError` at a line that is not such a link, or whose sentence is out of order.
     """
     links: dict[Link, float] = {}
     at = 1
@@ -182,10 +182,10 @@ def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
 
 
 def write_giza(number: int, aligned: AlignedPair) -> str:
-    """Three lines, as in GIZA++'s ``.A3.final``: a head, the target, and the source words.
+    """Three lines, as in GIZA++'s ``.A3.final``: a header, the target, and the source words.
 
-    Each source word is followed by the target words that it is linked to, counted from 1; first
-    comes ``NULL`` with those that have no link.
+    Each source word is followed by the target words that it is linked to, counted from 1. Before
+    all source words, ``NULL`` is followed by those that have no link.
     """
     src, tgt = aligned.pair.src, aligned.pair.tgt
     linked: dict[int, list[int]] = {}

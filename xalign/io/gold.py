@@ -4,9 +4,9 @@
 format        a line                                   counted from
 ============  =======================================  =============================
 talp          ``0-0 1p2 1?3`` (sure ``-``, else        0 or 1, found by `find_base`
-              possible), a line for each pair
+              possible), one line per pair
 NAACL/WPT     ``sentence i j [S|P] [confidence]``,     1; a 0 stands for the null word
-              a line for each link
+              one line per link
 XL-WA         ``source TAB target TAB links``          0
 ============  =======================================  =============================
 """
@@ -22,7 +22,7 @@ LINK = re.compile(r"(\d{1,9})([-p?])(\d{1,9})", re.ASCII)
 NAACL = re.compile(r"(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})(?:\s+([SP]))?(?:\s+[\d.eE+-]+)?", re.ASCII)
 
 MAX_GAP = 1000
-"""No NAACL file leaves so many sentences without a link for each one that has some."""
+"""Largest number of sentences in a NAACL file for each one that has links."""
 
 Marked = tuple[int, int, bool]
 """A link as written, in the base of its file, and whether it is sure."""
@@ -42,7 +42,7 @@ class Gold:
 
 
 def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gold:
-    """All of a gold file, its format and index base found by looking (``base`` forces the base).
+    """Read a gold file, and detect its format and index base (``base`` forces the base).
 
     >>> gold = read_gold([b"1-1 2p3"], "test.talp")
     >>> gold.base, sorted(gold.alignments[0].sure), sorted(gold.alignments[0].possible)
@@ -64,7 +64,7 @@ def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gol
 def gold_from(
     marked: Sequence[Sequence[Marked]], format: str, known: int | None, forced: int | None
 ) -> Gold:
-    """`Gold` of links as written: base forced, else known from the format, else found."""
+    """`Gold` of links as written; the base is forced, else known from the format, else found."""
     if forced is not None:
         base, base_from = forced, "given"
     elif known is not None:
@@ -76,7 +76,7 @@ def gold_from(
 
 
 def find_base(marked: Iterable[Sequence[Marked]]) -> int:
-    """0 if any link touches index 0, else 1: over a whole file first words are linked somewhere."""
+    """Return 0 if any link has index 0, else 1: in a whole file, some first word is linked."""
     return 0 if any(0 in (i, j) for links in marked for i, j, _ in links) else 1
 
 
@@ -102,9 +102,9 @@ def parse_talp(text: str, path: str, number: int) -> list[Marked]:
 def stream_talp(
     open_lines: Callable[[], Iterable[bytes]], path: str, base: int | None = None
 ) -> Iterator[GoldAlignment]:
-    """An alignment a line of talp or Pharaoh links, of a file of any length, read twice.
+    """Alignments of talp or Pharaoh lines, in a file of any length, which is read twice.
 
-    ``open_lines`` opens the file anew. The first reading finds the index base, and ends where it
+    ``open_lines`` opens the file anew. The first reading finds the index base, and stops once it
     is known.
 
     >>> [sorted(gold.sure) for gold in stream_talp(lambda: [b"1-1 2-3", b""], "links.talp")]
@@ -132,7 +132,7 @@ def parse_table(row: Sequence[str], path: str, number: int) -> list[Marked]:
 
 
 def read_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
-    """Links of NAACL/WPT lines, collected by sentence number; a number left out has no links."""
+    """Links of NAACL/WPT lines, collected by sentence number; a missing number has no links."""
     sentences: dict[int, list[Marked]] = {}
     for number, text in enumerate(texts, 1):
         if not text:

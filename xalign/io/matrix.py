@@ -1,4 +1,4 @@
-"""Matrices of probabilities, one a pair: in one npz file, or as lines of JSON."""
+"""Matrices of probabilities, one per pair: in one npz file, or as lines of JSON."""
 
 import contextlib
 import json
@@ -16,9 +16,9 @@ Matrix = NDArray[np.float32]
 
 @contextlib.contextmanager
 def matrices(path: str) -> Iterator[Callable[[int, Matrix], None]]:
-    """What writes the matrix (source words, target words) of a pair, whose number is given.
+    """Function that writes the matrix (source words, target words) of a pair, by its number.
 
-    At ``path`` that ends in ``.npz`` the array is called by the number; else a line is
+    If ``path`` ends in ``.npz``, the name of the array is the number; else a line is
     ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``, compressed by suffix. The file appears when it
     is whole.
     """
@@ -43,7 +43,7 @@ def matrices(path: str) -> Iterator[Callable[[int, Matrix], None]]:
 def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:
     """Numbers and matrices of a file that `matrices` wrote.
 
-    Errors: `InputError` when it is no such file.
+    Errors: `InputError` when it is not such a file.
     """
     try:
         if path.endswith(".npz"):

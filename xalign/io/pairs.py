@@ -10,7 +10,7 @@ from xalign.io.files import side_by_side
 
 Pair = TypeVar("Pair")
 Make = Callable[[str, str], Pair]
-"""What makes a pair of the text of both sides."""
+"""Function that makes a pair of the text of both sides."""
 SEPARATOR = re.compile(r"\t|(?<![^ ])\|\|\|(?![^ \t])")
 """A TAB, or ``|||`` as a word of its own; the first one in a line splits it, as in fast_align."""
 
@@ -18,7 +18,7 @@ OnBad = Callable[[InputError], None]
 
 
 def stop(error: InputError) -> NoReturn:
-    """What to do with a bad line when nothing else was said: raise its error."""
+    """Raise the error of a bad line, as ``on_bad`` does by default."""
     raise error
 
 
@@ -42,9 +42,7 @@ def decode(line: bytes, path: str, number: int, on_bad: OnBad) -> str | None:
 def read_pairs(
     lines: Iterable[bytes], path: str, on_bad: OnBad = stop, first: int = 1
 ) -> Iterator[SentencePair]:
-    """One pair a line, in order, of ``src ||| tgt`` or ``src TAB tgt``.
-
-    The ``first`` line has that number.
+    """Pairs of lines ``src ||| tgt`` or ``src TAB tgt``, in order, counted from ``first``.
 
     A blank line is an empty pair. A line without a separator, or not in UTF-8, is given to
     ``on_bad`` as an `InputError` (by default raised), and becomes an empty pair.
@@ -58,7 +56,7 @@ def read_pairs(
 def read_as(
     make: Make[Pair], lines: Iterable[bytes], path: str, on_bad: OnBad = stop, first: int = 1
 ) -> Iterator[Pair]:
-    """As `read_pairs`, what ``make`` makes of the text of both sides, "" where there is none."""
+    """Like `read_pairs`, with ``make`` applied to the text of both sides ("" in a bad line)."""
     for number, line in enumerate(lines, first):
         text = decode(line, path, number, on_bad)
         src, tgt = ("", "") if text is None else split_pair(text, path, number, on_bad)
@@ -66,7 +64,7 @@ def read_as(
 
 
 def split_pair(text: str, path: str, number: int, on_bad: OnBad) -> tuple[str, str]:
-    """Both sides of a line, or, after ``on_bad``, twice nothing."""
+    """Both sides of a line; two empty ones, after ``on_bad``, without a separator."""
     if separator := SEPARATOR.search(text):
         return text[: separator.start()], text[separator.end() :]
     if text.strip(" "):
@@ -75,7 +73,7 @@ def split_pair(text: str, path: str, number: int, on_bad: OnBad) -> tuple[str, s
 
 
 def expected_separator(text: str) -> str:
-    """What to tell about a line without a separator."""
+    """Error message for a line without a separator."""
     start = text if len(text) <= 40 else text[:40] + "…"
     if "|||" in text:
         return f"expected spaces around '|||', as in 'das Haus ||| the house', found {start!r}"
@@ -90,9 +88,9 @@ def read_two_files(
     on_bad: OnBad = stop,
     first: int = 1,
 ) -> Iterator[SentencePair]:
-    """One pair for each line of two files side by side; ``on_bad`` is told once of a line.
+    """Pairs of the lines of two files side by side, counted from ``first``.
 
-    The ``first`` line has that number. Errors as of `read_two_as`.
+    ``on_bad`` is called at most once for a line. Errors are those of `read_two_as`.
     """
     paths = src_path, tgt_path
     return read_two_as(SentencePair.from_text, src_lines, tgt_lines, *paths, on_bad, first)
@@ -107,7 +105,7 @@ def read_two_as(
     on_bad: OnBad = stop,
     first: int = 1,
 ) -> Iterator[Pair]:
-    """As `read_two_files`, what ``make`` makes of the text of both sides.
+    """Like `read_two_files`, with ``make`` applied to the text of both sides.
 
     Errors: `InputError` after the last common line when one file is longer, whatever ``on_bad``
     does: from there on no line is known to belong to another.

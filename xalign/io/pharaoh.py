@@ -12,7 +12,7 @@ LINKS = re.compile(rb"\s*(?:\d{1,9}-\d{1,9}(?!\S)\s*)*")
 
 
 def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
-    """One alignment a line, of links ``i-j`` counted from 0; a blank line has no links.
+    """Alignments of lines of links ``i-j``, counted from 0; a blank line has no links.
 
     Errors: `InputError` at the first word that is not a link.
 
@@ -24,7 +24,7 @@ def read_alignments(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
 
 
 def read_links_after_text(lines: Iterable[bytes], path: str) -> Iterator[Alignment]:
-    """As `read_alignments`, of what follows the last `` ||| `` of each line, as atools reads it."""
+    """Like `read_alignments`, for the text after the last `` ||| `` of each line, as in atools."""
     return read_alignments((line.rpartition(b" ||| ")[2] for line in lines), path)
 
 
@@ -40,7 +40,7 @@ def read_two_alignments(
 
 
 def parse_links(line: bytes, path: str, number: int) -> frozenset[Link]:
-    """The links of a line; at once, unless something in it has to be named."""
+    """The links of a line; they are parsed one by one only to find an error."""
     if LINKS.fullmatch(line):
         numbers = map(int, line.replace(b"-", b" ").split())
         return frozenset(zip(numbers, numbers, strict=True))
@@ -48,7 +48,7 @@ def parse_links(line: bytes, path: str, number: int) -> frozenset[Link]:
 
 
 def parse_link(word: bytes, path: str, number: int) -> tuple[int, int]:
-    """The link that ``word`` writes down."""
+    """Parse a link."""
     text = word.decode(errors="backslashreplace")
     found = LINK.fullmatch(text)
     if not found:

@@ -24,12 +24,12 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """What error messages call it."""
+        """Name of the input in error messages."""
         return self.source.name
 
     @property
     def size(self) -> int | None:
-        """Its number of lines, where that is known."""
+        """Number of lines, where it is known."""
         return self.count
 
     def __iter__(self) -> Iterator[bytes]:
@@ -44,9 +44,9 @@ class Shard:
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """The number of a shard, counted from 1, and how many there are.
+    """The number of a shard, counted from 1, and the number of all shards.
 
-    Errors: `ValueError` when ``text`` does not say that.
+    Errors: `ValueError` when ``text`` is not of this form.
 
     >>> parse_shard("3/8")
     (3, 8)
@@ -59,9 +59,9 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def open_shard(path: str, number: int, total: int) -> Shard:
-    """Shard ``number`` of ``total`` of the lines at ``path``; all together are the whole, in order.
+    """Shard ``number`` of ``total`` of the lines at ``path``; all of them in order are the whole.
 
-    The lines are counted first, so that all shards are of one size, give or take a line.
+    The lines are counted first, so that the sizes of shards differ by one line at most.
 
     Errors: `InputError` when the input is missing, or can be read only once.
     """

@@ -1,7 +1,7 @@
 """Lexical translation tables: how often a word is linked to each of its translations.
 
-As Moses' ``lex.f2e`` and ``lex.e2f`` and Marian's ``lex.s2t`` and ``lex.t2s``: a line is ``given's
-translation, given word, probability``, with seven decimals. A word without a link is linked to
+The format is that of Moses' ``lex.f2e`` and ``lex.e2f`` and Marian's ``lex.s2t`` and ``lex.t2s``: a
+line is ``translation word probability``, with seven decimals. A word without a link is linked to
 ``NULL``.
 """
 
@@ -18,13 +18,13 @@ from xalign.alignment import Alignment, SentencePair
 
 NULL = "NULL"
 MAX_ENTRIES = 2_000_000
-"""Word pairs counted in memory, a few hundred megabytes; then they go to disk, sorted."""
+"""Word pairs counted in memory (a few hundred megabytes) before they go to disk, sorted."""
 
 WordPair = tuple[str, str]
 
 
 def word_links(pair: SentencePair, alignment: Alignment) -> Iterator[WordPair]:
-    """Linked words, and those without a link beside ``NULL``.
+    """Pairs of linked words; a word without a link is paired with ``NULL``.
 
     Errors: `IndexError` when a link names a word that is not there.
 
@@ -44,7 +44,7 @@ def word_links(pair: SentencePair, alignment: Alignment) -> Iterator[WordPair]:
 
 
 class PairCounts:
-    """Counts word pairs in bounded memory; to be left to remove its files."""
+    """Counts word pairs in bounded memory; at its end, the context removes its files."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self.max_entries = max_entries
@@ -76,9 +76,10 @@ class PairCounts:
     def table(
         self, *, is_reverse: bool, top: int | None = None
     ) -> Iterator[tuple[str, str, float]]:
-        """Of every first word (or second, if reversed), in order: the other words, it, probability.
+        """Entries (other word, word, probability) of every first word, in order.
 
-        The most probable come first, of equals by word, and at most ``top``.
+        If reversed, of every second word. For each word, at most ``top`` entries are given: the
+        most probable first, and equal ones by word.
         """
         runs = [read_run(run) for run in self._runs[is_reverse::2]]
         merged = heapq.merge(*runs, in_order(self._counts, is_reverse=is_reverse))
@@ -94,7 +95,7 @@ class PairCounts:
 
 
 def in_order(counts: Counter[WordPair], *, is_reverse: bool) -> Iterator[tuple[WordPair, int]]:
-    """Counted pairs, sorted; turned around if reversed."""
+    """Counted pairs, sorted; their words are swapped if reversed."""
     if not is_reverse:
         return iter(sorted(counts.items()))
     turned = (((tgt, src), count) for (src, tgt), count in counts.items())

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 1
-"""Of every resampling, so that a figure can be repeated."""
+"""Seed of every resampling, so that a figure can be repeated."""
 CHUNK = 1000
 """Resamplings made at once."""
 
 
 def ratio(part: float, whole: float) -> float:
-    """``part / whole``; of nothing, 0."""
+    """``part / whole``; 0 where ``whole`` is 0."""
     return part / whole if whole else 0.0
 
 
@@ -45,7 +45,7 @@ class Score:
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
-        """|A|, |S|, |P|, |A and S|, |A and P|."""
+        """The counts |A|, |S|, |P|, |A and S|, |A and P|."""
         return self.links, self.sure, self.possible, self.links_sure, self.links_possible
 
     @property
@@ -83,7 +83,7 @@ def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
 
 
 def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Score:
-    """Counts of a corpus, pair by pair in the same order; their numbers must be equal.
+    """Counts of a corpus; both arguments have the same pairs in the same order.
 
     >>> links = frozenset({(0, 0), (1, 1)})
     >>> score([Alignment(links)], [GoldAlignment(links)]).aer
@@ -95,7 +95,7 @@ def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Sco
 def interval(pairs: Sequence[Score], samples: int) -> tuple[float, float]:
     """95% interval of AER by the bootstrap: pairs are drawn with replacement ``samples`` times.
 
-    Takes the scores of single pairs; the bounds are percentiles.
+    ``pairs`` are the scores of single pairs; the bounds are percentiles.
     """
     import numpy as np
 
@@ -110,10 +110,10 @@ def interval(pairs: Sequence[Score], samples: int) -> tuple[float, float]:
 
 
 def p_value(pairs: Sequence[Score], other: Sequence[Score], samples: int) -> float:
-    """Of two outputs of the same pairs: how often chance alone would part their AER so far.
+    """p-value of the difference in AER between two outputs of the same pairs.
 
-    Approximate randomisation: in each sample, every pair's two results are swapped or not by the
-    toss of a coin; two-sided, with 1 added to both counts.
+    Approximate randomisation: in each sample, the two results of every pair are swapped with
+    probability 1/2. The test is two-sided, with 1 added to both counts.
     """
     import numpy as np
 
@@ -128,7 +128,7 @@ def p_value(pairs: Sequence[Score], other: Sequence[Score], samples: int) -> flo
 
 
 def chunks(samples: int) -> list[int]:
-    """``samples`` in parts that fit memory."""
+    """Sizes of parts of ``samples`` that fit into memory."""
     return [CHUNK] * (samples // CHUNK) + [samples % CHUNK] * (samples % CHUNK > 0)
 
 

@@ -1,4 +1,4 @@
-"""What a model says of the word pairs of a sentence pair, and what follows from it."""
+"""Probabilities of the word pairs of a sentence pair, and the links that follow from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ NEGLIGIBLE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class WordProbabilities:
-    """K word pairs that are not out of the question, by source word, then by target word.
+    """K word pairs that are not negligible, by source word, then by target word.
 
     ``src`` and ``tgt`` (K,) are their words. ``link`` (K,) is the probability that they are linked,
-    ``forward`` (K,) what the source word gives to the target word, whose sum over all target words
-    is at most 1, ``backward`` (K,) the reverse; ``linked`` (K,) tells which the model's rule links.
-    ``shape`` is the number of source and of target words.
+    ``forward`` (K,) the one that the source word gives to the target word (its sum over all target
+    words is at most 1), ``backward`` (K,) the reverse; ``linked`` (K,) marks those that the model's
+    rule links. ``shape`` is the number of source and of target words.
 
     >>> found = WordProbabilities.nothing((2, 3))
     >>> found.score, found.matrix().shape
@@ -40,16 +40,16 @@ class WordProbabilities:
 
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> "WordProbabilities":
-        """Of a pair of which nothing is known."""
+        """Record without word pairs, for a pair of which nothing is known."""
         places, numbers = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         return cls(places, places, numbers, numbers, numbers, numbers > 0, shape)
 
     def alignment(self, direction: Direction = "both") -> Alignment:
-        """The links; of one direction only the most probable of each word, the first of equals.
+        """The links of a direction: all, or only the most probable one of each word.
 
         ``forward``: every target word has at most one source word, as in fast_align; ``reverse``:
-        every source word at most one target word. Joined by grow-diag-final-and they are, but for
-        few links, all links again.
+        every source word at most one target word. Among equal ones the first one counts. Joined by
+        grow-diag-final-and, both directions give nearly all links again.
         """
         rows = self.chosen(direction)
         pairs = zip(self.src[rows].tolist(), self.tgt[rows].tolist(), strict=True)
@@ -59,11 +59,12 @@ class WordProbabilities:
         """The links, as `alignment` gives them, each with its probability."""
         rows = self.chosen(direction)
         pairs = zip(self.src[rows].tolist(), self.tgt[rows].tolist(), strict=True)
-        shortest = map(float, self.link[rows].astype(str))  # decimals that tell float32 apart
+        # the fewest decimals that identify a float32
+        shortest = map(float, self.link[rows].astype(str))
         return ScoredAlignment(dict(zip(pairs, shortest, strict=True)))
 
     def chosen(self, direction: Direction) -> Ints:
-        """Which of the K word pairs are links of a direction."""
+        """Places of the links of a direction among the K word pairs."""
         rows = self.linked.nonzero()[0]
         if direction == "both" or not len(rows):
             return rows
@@ -75,20 +76,20 @@ class WordProbabilities:
 
     @property
     def best_forward(self) -> Floats:
-        """The most that each source word gives to a target word: (number of source words,)."""
+        """Highest probability that each source word gives to a target word: (source words,)."""
         return highest(self.src, self.forward, self.shape[0])
 
     @property
     def best_backward(self) -> Floats:
-        """The most that each target word gives to a source word: (number of target words,)."""
+        """Highest probability that each target word gives to a source word: (target words,)."""
         return highest(self.tgt, self.backward, self.shape[1])
 
     @property
     def score(self) -> float:
-        """How surely the two are translations of each other, from 0 to 1; of nothing, 0.
+        """Score, from 0 to 1, of how likely the two are translations; 0 for an empty side.
 
-        The mean over all words of the most that each gives, of either side and then of both: words
-        of a sentence that is no translation find no word that is theirs alone.
+        This is the mean of the highest probabilities that words give, of each side and then of
+        both: words of a sentence that is no translation give no word a high one.
         """
         if not all(self.shape):
             return 0.0
@@ -110,7 +111,7 @@ def highest(words: Ints, values: NDArray[Any], count: int) -> NDArray[Any]:
 
 
 def calibrated(link: Floats, points: Sequence[tuple[float, float]]) -> Floats:
-    """How often links are right that a rule calls so probable, by points of its calibration."""
+    """Share of links that are right, for probabilities ``link`` of a rule, by its ``points``."""
     if not points:
         return link
     given, right = zip(*points, strict=True)

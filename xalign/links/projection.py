@@ -1,6 +1,6 @@
-"""Labels carried over by links: BIO tags of spans, and tags that stand in the text.
+"""Labels carried over by links: BIO tags of spans, and inline tags in the text.
 
-Whatever cannot be carried over as it was is resolved by one rule each, and counted.
+Each case that cannot be carried over unchanged is resolved by a rule, and counted.
 """
 
 import re
@@ -17,11 +17,11 @@ TAG_NAME = re.compile(r"</?([^\s<>/]+)")
 
 @dataclass(slots=True)
 class Resolved:
-    """How often what was resolved.
+    """Counts of labels carried over, and of cases that a rule resolved.
 
-    ``contested``: target words linked to two spans or tags, given to the more probable. ``split``:
-    spans whose target words do not stand together, of which the longest part was kept; tags that
-    were opened more than once. ``lost``: those without a linked target word.
+    ``contested``: target words linked to two spans or tags; the more probable one was chosen.
+    ``split``: spans whose target words are not adjacent, of which the longest part was kept, and
+    tags that were opened more than once. ``lost``: labels without a linked target word.
     """
 
     contested: int = 0
@@ -48,7 +48,7 @@ class LabelledSpan:
 def read_bio(tags: Sequence[str]) -> list[LabelledSpan]:
     """Spans of BIO tags; an ``I-`` that continues nothing begins a span.
 
-    Errors: `ValueError` at a tag that is none.
+    Errors: `ValueError` at a word that is not a BIO tag.
 
     >>> read_bio(["B-PER", "I-PER", "O"])
     [LabelledSpan(label='PER', start=0, stop=2)]
@@ -82,9 +82,9 @@ def project_spans(
 ) -> list[LabelledSpan]:
     """Spans of the source as spans of a target of ``length`` words.
 
-    A target word belongs to the span that it is linked to most probably, summed over words, of
-    equals to the first. Words between that have no link join them. Of parts that others stand
-    between, the longest is kept, of equals the first.
+    A target word belongs to the span with the highest sum of link probabilities; among equal spans,
+    to the first. Words between its words that have no link belong to a span too. If other words
+    split a span, its longest part is kept; among equal parts, the first.
 
     >>> links = ScoredAlignment({(0, 1): 0.9, (1, 3): 0.9})
     >>> project_spans([LabelledSpan("PER", 0, 2)], links, 4, Resolved())
@@ -120,8 +120,11 @@ def project_spans(
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Text with inline tags: its words, the tags open at each (outermost first, as numbers of
-    ``opening``, of those ``paired``), and single tags with the number of words before them."""
+    """Text with inline tags.
+
+    ``open_at`` has the tags open at each of ``words``, outermost first, as numbers in ``opening``;
+    only those in ``paired``. ``singles`` are single tags, each with the number of words before it.
+    """
 
     words: tuple[str, ...]
     open_at: tuple[tuple[int, ...], ...]
@@ -132,7 +135,7 @@ class Tagged:
 
 @dataclass(slots=True)
 class TagReader:
-    """Reads text with inline tags; one without its partner is a single tag."""
+    """Reads text with inline tags; a tag without its partner is a single tag."""
 
     words: list[str] = field(default_factory=list)
     open_at: list[tuple[int, ...]] = field(default_factory=list)
@@ -142,7 +145,7 @@ class TagReader:
     starts: list[int] = field(default_factory=list)
 
     def read(self, text: str) -> Tagged:
-        """The text's words and tags."""
+        """Words and tags of ``text``."""
         end = 0
         joins = False  # a tag inside a word does not cut it
         for match in [*INLINE_TAG.finditer(text), None]:
@@ -159,7 +162,7 @@ class TagReader:
         return Tagged(tuple(self.words), open_at, opening, paired, tuple(singles))
 
     def take_words(self, part: str, joins: bool) -> bool:
-        """Take the words of text between tags; tells whether its last word may go on."""
+        """Take the words of text between tags; return whether its last word may go on."""
         if not part:
             return joins
         words = split_words(part)
@@ -202,11 +205,11 @@ def read_tagged(text: str) -> Tagged:
 def project_tags(
     source: Tagged, tgt: Sequence[str], links: ScoredAlignment, resolved: Resolved
 ) -> str:
-    """The words ``tgt`` with the tags of their translation.
+    """The words ``tgt`` with the tags of the source.
 
-    A target word has the tags of the source word that it is linked to most probably; a word without
-    a link, those that both its neighbours have. Tags never cross. A single tag stands before the
-    first target word linked to a word behind it, or else at the end.
+    A target word has the tags of its most probable source word; a word without a link has the tags
+    that both its neighbours have. Tags never cross. A single tag is put before the first target
+    word that is linked to a source word after the tag, or else at the end.
 
     >>> links = ScoredAlignment({(0, 0): 0.9, (1, 1): 0.9})
     >>> project_tags(read_tagged("<b>das</b> Haus"), ("the", "house"), links, Resolved())
@@ -249,14 +252,14 @@ def project_tags(
 def common(
     before: Sequence[tuple[int, ...] | None], behind: Sequence[tuple[int, ...] | None]
 ) -> tuple[int, ...]:
-    """Tags that the nearest words with tags on both sides have."""
+    """Tags that the nearest linked words on both sides share."""
     left = next((tags for tags in reversed(before) if tags is not None), ())
     right = next((tags for tags in behind if tags is not None), ())
     return shared(left, right)
 
 
 def shared(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    """What both begin with."""
+    """Longest common start of both."""
     for k, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
             return one[:k]
@@ -264,7 +267,7 @@ def shared(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def name_of(tag: str) -> str:
-    """``b`` of ``<b class="x">``."""
+    """Name of a tag: ``b`` for ``<b class="x">``."""
     found = TAG_NAME.match(tag)
     assert found
     return found[1]

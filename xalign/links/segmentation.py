@@ -1,8 +1,8 @@
-"""Sentences cut otherwise than the model should see them, and the way back for links.
+"""Conversion of the user's text into words for the model, and of links back to that text.
 
-Subwords of the user's own (BPE, sentencepiece) are joined into words before they are aligned, and
-a link of a word becomes one of each of its subwords. Raw text is cut into tokens, and the links of
-all tokens of a white-space word become links of that word.
+The user's subwords (BPE, sentencepiece) are joined into words before they are aligned, and a link
+of a word becomes a link of each of its subwords. Raw text is cut into tokens, and the links of all
+tokens of a white-space word become links of that word.
 """
 
 import re
@@ -19,20 +19,19 @@ TokenizerName = Literal["moses", "icu"]
 Cut = Callable[[str], list[str]]
 
 CONTINUED, STARTS = "@@", "▁"
-"""The end of a BPE subword that goes on, and the start of a sentencepiece that begins a word."""
+"""End of a BPE subword whose word goes on, and start of a sentencepiece that begins a word."""
 WORD = re.compile(r"[^ \t]+")
 SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-"""Letters of scripts that part no words: Thai, Lao, Burmese, Khmer, kana, Han."""
+"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
     """One sentence: ``words`` for the model, and ``places`` of each in the user's text.
 
-    ``spans`` are the characters of each in that text, first and last (exclusive), where it was
-    raw.
+    ``spans`` are the first and last (exclusive) characters of each in that text, if it is raw.
     """
 
     words: tuple[str, ...]
@@ -42,7 +41,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """Both sides of a pair, and ``shown``, the pair that links are given for."""
+    """Both sides of a pair, and ``shown``, the pair whose words the written links count."""
 
     src: Side
     tgt: Side
@@ -54,7 +53,7 @@ class Segmented:
         return SentencePair(self.src.words, self.tgt.words)
 
     def place(self, links: ScoredAlignment) -> ScoredAlignment:
-        """Links of the model's words as links of the user's; of several, the most probable."""
+        """Links of the model's words as links of the user's, each with its highest probability."""
         found: dict[Link, float] = {}
         for (i, j), p in links.probabilities.items():
             for a in self.src.places[i]:
@@ -63,7 +62,7 @@ class Segmented:
         return ScoredAlignment(found)
 
     def spans(self, links: ScoredAlignment) -> tuple[Span, ...]:
-        """Links of the model's words as characters of raw text; without raw text, none."""
+        """Links of the model's words as spans of characters; empty without raw text."""
         if not (self.src.spans and self.tgt.spans):
             return ()
         found = sorted(links.probabilities.items())
@@ -71,7 +70,7 @@ class Segmented:
 
 
 def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:
-    """Words of subwords; in scripts that part no words, each subword is one.
+    """Join subwords into words; in scripts without spaces, each subword is a word.
 
     A side without any mark of sentencepiece is taken as words.
 
@@ -102,14 +101,14 @@ def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:
 
 
 def is_spaceless(*letters: str) -> bool:
-    """Whether all letters are of scripts that part no words."""
+    """Whether all letters are of scripts without spaces between words."""
     return all(SPACELESS.match(letter) for letter in letters)
 
 
 def cut_raw(text: str, cut: Cut) -> Side:
-    """Tokens of raw text, each at its place among the words that white space separates.
+    """Tokens of raw text, each with its places among the words that white space separates.
 
-    Where a token is not found in the text, as ``cut`` changed it, the rest is cut at white space
+    If a token is not found in the text, because ``cut`` changed it, the rest is cut at white space
     alone. A token over several words belongs to all of them.
 
     >>> side = cut_raw("Ja, Haus!", lambda text: ["Ja", ",", "Haus", "!"])
@@ -141,14 +140,14 @@ def cut_raw(text: str, cut: Cut) -> Side:
 
 
 def as_it_is(words: tuple[str, ...]) -> Side:
-    """Words at places of their own."""
+    """Words as they are, each at its own place."""
     return Side(words, tuple((k,) for k in range(len(words))))
 
 
 def segmenter(
     pieces: Pieces | None, level: Level, cuts: tuple[Cut, Cut] | None
 ) -> Callable[[str, str], Segmented]:
-    """What makes a pair of two texts: of subwords, of raw text, or of words as they are."""
+    """Function that makes a pair of two texts: of subwords, raw text, or words as they are."""
 
     def segment(*texts: str) -> Segmented:
         if cuts:
@@ -167,7 +166,7 @@ def segmenter(
 
 
 def tokenizer(name: TokenizerName, language: str) -> Cut:
-    """What cuts raw text into tokens: Moses' rules (sacremoses), or ICU's words.
+    """Function that cuts raw text into tokens, by Moses' rules (sacremoses) or ICU's words.
 
     Errors: `XalignError` when the package is not installed.
     """
@@ -188,7 +187,7 @@ def moses(language: str) -> Cut:
 
 
 def icu_words(language: str) -> Cut:
-    """Words and signs as ICU finds them; by dictionaries where no white space parts words."""
+    """Words and signs as ICU finds them; by dictionaries in scripts without spaces."""
     import icu
 
     breaks = icu.BreakIterator.createWordInstance(icu.Locale(language))

@@ -10,11 +10,11 @@ Method = Literal["intersect", "union", "grow-diag", "grow-diag-final", "grow-dia
 Order = Literal["atools", "moses"]
 
 STEPS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
-"""From a link to its neighbours, straight ones first."""
+"""Offsets from a link to its neighbours, diagonal ones last."""
 
 
 class Growing:
-    """Links to which more are added, and the words that have any."""
+    """Links to which more are added, and the words that have a link."""
 
     def __init__(self, links: Iterable[Link]) -> None:
         self.links: set[Link] = set()
@@ -24,7 +24,7 @@ class Growing:
             self.add(link)
 
     def add(self, link: Link) -> None:
-        """Take one more link."""
+        """Add one link."""
         self.links.add(link)
         self.rows.add(link[0])
         self.columns.add(link[1])
@@ -46,13 +46,13 @@ class Growing:
 def symmetrize(
     forward: Alignment, reverse: Alignment, method: Method, order: Order = "atools"
 ) -> Alignment:
-    """One alignment of two.
+    """Join the alignments of two directions into one.
 
     ``intersect`` and ``union`` are those of the links. ``grow-diag`` starts from the intersection
     and adds links of the union that have a neighbour, and a word without a link, until there are no
     more. ``-final`` then adds links of either direction with a word without a link, ``-final-and``
-    those with two such words. What is added depends on what came before it: ``order`` is that of
-    atools (fast_align), or that of Moses' symal.
+    those with two such words. The result depends on the order in which links are added: ``order``
+    is that of atools (fast_align), or that of Moses' symal.
 
     >>> forward = Alignment(frozenset({(0, 0), (1, 1), (2, 1)}))
     >>> print(symmetrize(forward, Alignment(frozenset({(0, 0), (1, 1)})), "grow-diag"))
@@ -91,7 +91,7 @@ def by_target(link: Link) -> Link:
 
 
 def grow_as_atools(growing: Growing, either: frozenset[Link]) -> None:
-    """Look at the links still missing again and again, each in its turn, by source word."""
+    """Go through the missing links, by source word, until a round adds none."""
     missing = sorted(either - growing.links)
     while True:
         left = []
@@ -106,7 +106,7 @@ def grow_as_atools(growing: Growing, either: frozenset[Link]) -> None:
 
 
 def grow_as_symal(growing: Growing, either: frozenset[Link]) -> None:
-    """Look around every link again and again, by target word; new ones ahead take part at once."""
+    """Go through the links and new ones ahead, by target word, until a round adds none."""
     ordered = sorted(map(by_target, growing.links))
     has_grown = True
     while has_grown:

@@ -9,7 +9,7 @@ from xalign.errors import ModelError
 Average = Literal["geometric", "arithmetic"]
 Method = Literal["words", "pieces", "argmax", "binary"]
 Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
-"""Numbers that matrix products are computed in."""
+"""Precision of matrix products."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,21 @@ class Depth:
 
     @property
     def num_layers(self) -> int:
-        """m + n."""
+        """Number of all layers, m + n."""
         return self.num_self_layers + self.num_cross_layers
 
 
 MIN_WINDOW = 16
-"""Pieces of the shortest window."""
+"""Number of pieces of the shortest window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossAlignConfig:
     """Sizes of `xalign.model.cross_align.CrossAlign`; for the layers see `Depth`.
 
-    ``window`` is the number of pieces of a side that are aligned at once, 0 for ``max_positions``:
-    longer sides are cut. With ``link_channels``, the network has a link head of so many channels,
-    see `xalign.model.link_head.LinkHead`.
+    ``window`` is the largest number of pieces of a side that are aligned at once, 0 for
+    ``max_positions``; longer sides are cut. With ``link_channels``, the network has a link head
+    with that number of channels, see `xalign.model.link_head.LinkHead`.
     """
 
     vocab_size: int
@@ -56,12 +56,12 @@ class CrossAlignConfig:
 
     @property
     def max_pieces(self) -> int:
-        """Pieces of a side that are aligned at once, special ones included."""
+        """Largest number of pieces of a side that are aligned at once, special ones included."""
         return self.window or self.max_positions
 
     @property
     def has_link_head(self) -> bool:
-        """Whether the network judges word pairs one by one."""
+        """Whether the network has a link head, which judges word pairs one by one."""
         return self.link_channels > 0
 
     def __post_init__(self) -> None:
@@ -87,13 +87,13 @@ class ExtractionRule:
 
     ``binary``: word pairs whose probability, given by the network's link head, exceeds
     ``threshold``. ``words``: word pairs whose probability, the ``average`` of what each word gives
-    to the pieces of the other, exceeds it. ``pieces``: piece pairs whose two softmax probabilities
-    both exceed it (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
+    to the other, exceeds it. ``pieces``: piece pairs whose two softmax probabilities both exceed it
+    (eq. 10). ``argmax``: piece pairs that are each other's most similar piece.
     Similarities are multiplied by ``scale`` before a softmax. With ``null_word``, the first special
     piece competes for links.
 
-    ``calibration`` are points on the line from what the rule calls probable to how often such a
-    link is right, from 0 to 1, both rising; ``threshold`` is of the former.
+    ``calibration`` has points (probability by the rule, share of such links that are right), both
+    rising from 0 to at most 1; ``threshold`` is a probability by the rule.
     """
 
     method: Method = "argmax"
@@ -119,7 +119,7 @@ class ExtractionRule:
 
 
 def is_rising(points: tuple[tuple[float, float], ...]) -> bool:
-    """Whether points rise in both coordinates, from the origin to 1 of the first."""
+    """Whether points rise in both coordinates, from (0, 0) to 1 in the first."""
     if any(len(point) != 2 for point in points) or points[0] != (0, 0):
         return False
     rises = all(a < c and b < d for (a, b), (c, d) in itertools.pairwise(points))

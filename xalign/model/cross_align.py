@@ -30,7 +30,7 @@ class CrossAlign(nn.Module):
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
     align, only layers up to the alignment layer are run, and `pruned` keeps no others. A
     ``link_head``, if there is one, judges word pairs from the states of the alignment layer. With
-    ``recompute``, what is needed for gradients is computed again instead of kept.
+    ``recompute``, activations are computed again for gradients instead of kept.
     """
 
     recompute = False
@@ -48,7 +48,7 @@ class CrossAlign(nn.Module):
         self.register_module("link_head", head)
 
     def layer_states(self, batch: PairBatch) -> Iterator[Tensor]:
-        """States (N, D) of layer 0 (embeddings), then of every layer, from below."""
+        """States (N, D) of layer 0 (embeddings), then of every layer in order."""
         x = self.norm(self.pieces(batch.ids) + self.positions(batch.positions))  # (N, D)
         yield x
         for layer in self.layers:
@@ -76,9 +76,9 @@ class CrossAlign(nn.Module):
 
 
 class TLMHead(nn.Module):
-    """Readies states for the prediction of masked pieces (eq. 11): dense, GELU, norm, as in BERT.
+    """Prepares states for the prediction of masked pieces (eq. 11): dense, GELU, norm, as in BERT.
 
-    The decoder is tied by use: it is the piece embeddings, and a ``bias`` (V,) of its own.
+    The decoder has the piece embeddings as its weights, and a ``bias`` (V,) of its own.
     """
 
     def __init__(self, config: CrossAlignConfig) -> None:
@@ -88,17 +88,17 @@ class TLMHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """States of masked pieces (K, D) to vectors (K, D) like the embeddings of those pieces."""
+        """Map states of masked pieces (K, D) to vectors (K, D) like the embeddings of pieces."""
         return self.norm(F.gelu(self.dense(x)))  # type: ignore[no-any-return]
 
 
 def init_as_identity(network: CrossAlign, generator: torch.Generator) -> None:
-    """Let every cross-attention layer see the translation, and pass on what it gets.
+    """Let every cross-attention layer start as the identity that attends to the translation.
 
     Queries and keys start as the same rotation of the states, so that attention starts as the
-    similarity that links are read off: every piece looks at its likely translation. Both outputs
-    start at 0, and the norms as the last norm below. So the network starts from where its
-    self-attention layers stand, and what it may add is at hand.
+    similarity that links are read off: every piece attends to its likely translation. Both outputs
+    start at 0, and the norms as the last norm below. The network thus starts with the states of
+    its self-attention layers, and learns to add the translation.
     """
     width, split = network.config.width, network.config.num_self_layers
     below = network.layers[split - 1].get_submodule("ffn_norm") if split else network.norm
@@ -131,7 +131,7 @@ def with_link_head(network: CrossAlign, channels: int, generator: torch.Generato
 
 
 def random_rotation(width: int, generator: torch.Generator) -> Tensor:
-    """A matrix (width, width) that keeps every dot product."""
+    """A random matrix (width, width) that keeps every dot product."""
     return torch.linalg.qr(torch.randn(width, width, generator=generator))[0]  # type: ignore[no-any-return]
 
 

@@ -18,9 +18,9 @@ States = tuple[Tensor, Tensor]
 
 
 def similarity(src: Tensor, tgt: Tensor, src_keep: Tensor, tgt_keep: Tensor) -> Tensor:
-    """Dot product of every source (B, S, D) with every target piece (B, T, D): (B, S, T), fp32.
+    """Dot products of source pieces (B, S, D) with target pieces (B, T, D): (B, S, T), fp32.
 
-    Where a piece is not kept (masks (B, S), (B, T)), the lowest number of the type stands.
+    Where a mask (B, S) or (B, T) does not keep a piece, they are the lowest number of the type.
     """
     products = src.float() @ tgt.float().transpose(1, 2)  # (B, S, T)
     keep = src_keep[:, :, None] & tgt_keep[:, None]  # (B, S, T)
@@ -34,9 +34,9 @@ def probabilities(scores: Tensor, scale: float) -> tuple[Tensor, Tensor]:
 
 
 def mutual_argmax(scores: Tensor) -> Tensor:
-    """Piece pairs that are each other's most similar, of (B, S, T): bool (B, S, T).
+    """Piece pairs that are each other's most similar by ``scores`` (B, S, T): bool (B, S, T).
 
-    Of equal scores the first counts.
+    Among equal scores the first one counts.
     """
     forward = torch.zeros_like(scores, dtype=torch.bool).scatter_(2, scores.argmax(2, True), True)
     backward = torch.zeros_like(forward).scatter_(1, scores.argmax(1, True), True)
@@ -44,7 +44,7 @@ def mutual_argmax(scores: Tensor) -> Tensor:
 
 
 def competing(batch: PairBatch, *, null_word: bool) -> Tensor:
-    """Which pieces compete for links: those of words and, if asked, the first one (2B, L)."""
+    """Mask (2B, L) of the pieces that compete for links: of words and, if asked, the first."""
     keep = batch.words >= 0  # (2B, L)
     if null_word:
         keep[:, 0] = True
@@ -63,11 +63,11 @@ def pool_pieces(
     """Sums (``sum``) or maxima (``amax``) of ``values`` (B, S, T) over each word along ``side``.
 
     ``words`` are those of the pieces along that dimension: (B, S) for 1, (B, T) for 2; -1 for none.
-    Word w comes to place w of that dimension, which becomes ``length`` long, and 0 where there is
-    no word. Pieces are added one after the other, so that padding never changes a sum.
+    Word w is at place w of that dimension, whose size becomes ``length``; places without a word are
+    0. Pieces are added one after the other, so that padding never changes a sum.
     """
     length = values.shape[side] if length is None else length
-    places = words.masked_fill(words < 0, length)  # one more, for what belongs to no word
+    places = words.masked_fill(words < 0, length)  # one more place, for pieces of no word
     places = places[:, :, None] if side == 1 else places[:, None]
     padded = list(values.shape)
     padded[side] = length + 1
@@ -86,11 +86,11 @@ def pool_table(values: Tensor, batch: PairBatch, reduce: str) -> Tensor:
 def word_probabilities(
     forward: Tensor, backward: Tensor, batch: PairBatch
 ) -> tuple[Tensor, Tensor]:
-    """What words give to each other, of both softmaxes (B, L, L) of pieces: two (B, S, T).
+    """Probabilities that words give to each other, by both softmaxes (B, L, L): two (B, S, T).
 
-    What a source piece gives to a target word is the sum over the pieces of that word; what a
-    source word gives is the mean over its own pieces. The same holds backward. So words of many
-    pieces, over which the softmaxes have to spread, give and get as much as others.
+    A source piece gives to a target word the sum over the pieces of that word; a source word gives
+    the mean over its own pieces. The same holds backward. Words of many pieces, over which the
+    softmaxes have to spread, thus give and get as much as others.
     """
     src, tgt = (count.clamp(min=1) for count in pieces_of_words(batch))
     given = pool_table(forward, batch, "sum") / src[:, :, None]
@@ -99,7 +99,7 @@ def word_probabilities(
 
 
 def pieces_of_words(batch: PairBatch) -> tuple[Tensor, Tensor]:
-    """Numbers of pieces of source words (B, S) and target words (B, T); 0 where there is none."""
+    """Numbers of pieces of source words (B, S) and target words (B, T); 0 without a word."""
     sides = zip(batch.words.tensor_split(2), batch.num_words, strict=True)
     src, tgt = (
         pool_pieces(torch.ones_like(words, dtype=torch.float32)[:, :, None], words, 1, "sum", size)
@@ -124,17 +124,17 @@ def word_states(states: States, batch: PairBatch) -> States:
 
 
 def averaged(given: Tensor, back: Tensor, average: Average) -> Tensor:
-    """Probability that two words are linked, of what each gives to the other (any shape)."""
+    """Probability that two words are linked: the average of both directions (any shape)."""
     return (given * back).sqrt() if average == "geometric" else (given + back) / 2
 
 
 class WordTables(NamedTuple):
-    """What a rule says of every word pair, each (B, S, T), 0 where there is no word.
+    """Results of a rule for every word pair, each (B, S, T), 0 where there is no word.
 
-    ``link`` is the probability of a link, ``forward`` what the source word gives to the target
-    word, ``backward`` the reverse. ``linked`` tells which word pairs the rule links: those whose
-    ``link`` exceeds its threshold or, by argmax, which knows no probability, those of pieces that
-    are each other's most similar.
+    ``link`` is the probability of a link, ``forward`` the one that the source word gives to the
+    target word, ``backward`` the reverse. ``linked`` marks the word pairs that the rule links:
+    those whose ``link`` exceeds its threshold or, by argmax, which has no threshold, those with
+    pieces that are each other's most similar.
     """
 
     link: Tensor
@@ -178,7 +178,7 @@ def softmax_tables(similarities: Tensor, batch: PairBatch, rule: ExtractionRule)
 
 
 def word_pairs(states: States, batch: PairBatch, rule: ExtractionRule) -> WordPairs:
-    """Read off the ``states`` what a link head judges word pairs by."""
+    """Read the inputs of a link head off the ``states``."""
     softmaxes = probabilities(batch_similarity(states, batch, rule), rule.scale)
     given, back = word_probabilities(*softmaxes, batch)
     src, tgt = (count > 0 for count in pieces_of_words(batch))  # (B, S), (B, T)

@@ -1,4 +1,4 @@
-"""A transformer layer, post-norm as in BERT, that attends in a sentence or to its translation.
+"""A transformer layer, post-norm as in BERT, with attention to a sentence or its translation.
 
 Shapes: N pieces of 2B sentences end to end, L longest sentence, D width, H heads, F feed-forward.
 """
@@ -30,8 +30,8 @@ class Layer(nn.Module):
     layer takes keys and values from the translation instead. Both sides of every pair go through at
     once and read the states of the layer below, so that swapping the sides swaps the results.
 
-    By default the ``projections`` are linear layers that learn. A layer that ``overwrites`` learns
-    nothing: what is read once is overwritten by what is made of it, as on a CPU new memory takes
+    By default the ``projections`` are linear layers that learn. A layer that ``overwrites`` cannot
+    learn: results overwrite inputs that are no longer needed, because on a CPU new memory takes
     longer than arithmetic.
     """
 
@@ -54,14 +54,14 @@ class Layer(nn.Module):
         self.gelu = torch.ops.aten.gelu_ if overwrites else F.gelu
 
     def forward(self, x: Tensor, batch: PairBatch) -> Tensor:
-        """States of all pieces (N, D) to the next layer's (N, D), in the type of its weights."""
+        """Map the states of all pieces (N, D) to new states (N, D), in the type of the weights."""
         x = x.to(self.attention_norm.weight.dtype)
         x = self.attention_norm(self.add(self.attention_out(self.attend(x, batch)), x))  # (N, D)
         inner = self.gelu(self.ffn_in(x))  # (N, F)
         return self.ffn_norm(self.add(self.ffn_out(inner), x))  # type: ignore[no-any-return]
 
     def attend(self, x: Tensor, batch: PairBatch) -> Tensor:
-        """What every piece (N, D) gathers from its own sentence or its translation: (N, D)."""
+        """Values that pieces (N, D) gather from their sentence or its translation: (N, D)."""
         laid_out = batch.unpack(self.query_key_value(x))  # (2B, L, 3D)
         heads = laid_out.view(*laid_out.shape[:2], 3, self.num_heads, -1)  # (2B, L, 3, H, D/H)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (2B, H, L, D/H)
@@ -73,7 +73,7 @@ class Layer(nn.Module):
 
 
 def linear_projections(config: CrossAlignConfig) -> Projections:
-    """Projections that learn."""
+    """Linear projections that learn."""
     return Projections(
         query_key_value=nn.Linear(config.width, 3 * config.width),
         attention_out=nn.Linear(config.width, config.width),

@@ -1,6 +1,6 @@
-"""The binary reading: every word pair is judged by itself, linked or not.
+"""The link head: a binary classifier that judges every word pair by itself.
 
-It adds to eq. 10, which says of two words only that each prefers the other to all else. Shapes: B
+It adds to eq. 10, which shows only whether two words prefer each other to all others. Shapes: B
 pairs, S source words, T target words, D width, C channels, F features of a word pair.
 """
 
@@ -18,11 +18,11 @@ FIRST_BIAS = 2.0
 
 
 class WordPairs(NamedTuple):
-    """What a network finds about the words of B pairs.
+    """Inputs of a link head for the words of B pairs.
 
-    ``forward`` and ``backward`` (B, S, T) are what each word gives to the words of the other side;
-    ``src`` (B, S, D) and ``tgt`` (B, T, D) are the states of words, and ``scale`` is that of their
-    dot products. ``mask`` (B, S, T) is True where both words exist.
+    ``forward`` and ``backward`` (B, S, T) are the probabilities that words give to words of the
+    other side; ``src`` (B, S, D) and ``tgt`` (B, T, D) are the states of words, and ``scale`` is
+    the factor of their dot products. ``mask`` (B, S, T) is True where both words exist.
     """
 
     forward: Tensor
@@ -34,11 +34,11 @@ class WordPairs(NamedTuple):
 
 
 class LinkHead(nn.Module):
-    """Logits of links, from what a network finds about words; swapping the sides swaps them.
+    """Logits of links from `WordPairs`; swapping the sides transposes them.
 
-    The logit of a word pair is a sum of: both log-probabilities, a score of each word for having
-    any link, and what two small convolutions see in the word pairs around it, a learnt form of
-    grow-diag.
+    The logit of a word pair is the sum of both log-probabilities, a score of each word for having
+    any link, and the output of two small convolutions over the word pairs around it, a learnt form
+    of grow-diag.
     """
 
     def __init__(self, width: int, channels: int) -> None:
@@ -50,7 +50,7 @@ class LinkHead(nn.Module):
         self.outer = nn.Linear(channels, 1, bias=False)
 
     def forward(self, words: WordPairs) -> Tensor:
-        """Logits (B, S, T) of all word pairs; those outside ``words.mask`` mean nothing."""
+        """Logits (B, S, T) of all word pairs; those outside ``words.mask`` have no meaning."""
         forward, backward = (
             torch.log(p + LEAST_PROBABILITY) for p in (words.forward, words.backward)
         )  # each (B, S, T)
@@ -74,7 +74,7 @@ class LinkHead(nn.Module):
 
 
 class SymmetricConv(nn.Module):
-    """A 3x3 convolution that gives the same for a table and its transpose."""
+    """A 3x3 convolution whose output is transposed when its input is."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class SymmetricConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tables (B, I, S, T) to tables (B, O, S, T)."""
+        """Map tables (B, I, S, T) to tables (B, O, S, T)."""
         weight = (self.weight + self.weight.transpose(2, 3)) / 2
         return F.conv2d(x, weight, self.bias, padding=1)  # (B, O, S, T)
 
@@ -98,7 +98,7 @@ def from_diagonal(mask: Tensor) -> Tensor:
 
 
 def init_link_head(head: LinkHead, generator: torch.Generator) -> None:
-    """Let ``head`` start from both log-probabilities alone; the rest is at hand but silent."""
+    """Let ``head`` start from both log-probabilities and a bias; all other terms start at 0."""
     for weights in head.parameters():
         nn.init.zeros_(weights)
     nn.init.ones_(head.evidence)

@@ -2,9 +2,9 @@
 
 Shapes: B pairs, N pieces of all 2B sentences, L longest sentence, both rounded up, D width.
 
-The pieces of all sources, then of all targets, stand end to end in one array: whatever treats every
-piece alike (projections, norms, feed-forward: nearly all the work) meets no padding. Only where
-sentences meet (attention, similarity) are they laid out as (2B, L).
+The pieces of all sources, then of all targets, are end to end in one array, so that operations on
+single pieces (projections, norms, feed-forward: nearly all the work) meet no padding. Only for
+operations between pieces (attention, similarity) are they laid out as (2B, L).
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 ROUND = 16
-"""L and N are multiples of this: then kernels sum in the same order whatever else is in the batch,
-and a pair gets the same links in any company (held by a test). It also keeps batches to few sizes,
-for each of which a library may keep a kernel of its own."""
+"""L and N are multiples of this. Kernels then sum in the same order whatever else is in the batch,
+so that a pair gets the same links in any batch (held by a test). Batches also have few sizes, for
+each of which a library may keep a kernel of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class PairBatch:
 
     ``ids`` and ``positions`` (N,): piece and place in its sentence. ``words`` (2B, L): the word
     that a piece belongs to; -1 at special pieces and padding. ``mask`` (2B, L): True at pieces.
-    ``rows`` (2B, L): where in N a piece stands, 0 at padding. ``slots`` (N,): the way back, as
-    places in the flattened (2B, L). ``num_words``: S and T, the size of tables of words, which is
-    the number of words of the longest source and target, rounded up.
+    ``rows`` (2B, L): place of a piece in N, 0 at padding. ``slots`` (N,): the inverse, places in
+    the flattened (2B, L). ``num_words``: S and T, the size of tables of words, which is the number
+    of words of the longest source and target, rounded up.
     """
 
     ids: Tensor
@@ -49,13 +49,13 @@ class PairBatch:
         return replace(self, **there)
 
     def word_pieces(self) -> Tensor:
-        """Which of the pieces end to end belong to a word: bool (N,)."""
+        """Mask of the pieces that belong to a word: bool (N,)."""
         is_word = (self.words >= 0).flatten()[self.slots]
-        is_word[int(self.mask.sum()) :] = False  # idle ones
+        is_word[int(self.mask.sum()) :] = False  # those that round N up
         return is_word
 
     def unpack(self, x: Tensor) -> Tensor:
-        """Pieces end to end (N, D) laid out by sentence: (2B, L, D)."""
+        """Lay pieces (N, D) out by sentence: (2B, L, D)."""
         return x.index_select(0, self.rows.flatten()).view(*self.rows.shape, -1)  # (2B, L, D)
 
     def pack(self, x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class PairBatch:
 
 
 def swap_sides(x: Tensor) -> Tensor:
-    """Put in the place of every sentence its translation: (2B, ...) to (2B, ...)."""
+    """Replace every sentence by its translation: (2B, ...) to (2B, ...)."""
     return x.roll(len(x) // 2, 0)
 
 
@@ -80,7 +80,7 @@ class PieceSentence:
 
     @property
     def num_words(self) -> int:
-        """How many words the pieces belong to."""
+        """Number of words that the pieces belong to."""
         return max(self.words, default=-1) + 1
 
 

@@ -12,9 +12,9 @@ from xalign.model.cross_align import CrossAlign
 from xalign.model.layers import Layer, Projections
 
 LEAST_SCALE = 1e-12
-"""Of a row that is all zeros."""
+"""Scale of a row that is all zeros."""
 NORM_SPREAD = 3
-"""Number of standard deviations that hold nearly all that a norm gives."""
+"""Number of standard deviations that cover nearly all outputs of a norm."""
 GELU_STEPS = 32
 """Steps below 0 for outputs of GELU, which are never below -0.17."""
 
@@ -22,7 +22,7 @@ GELU_STEPS = 32
 class InPlaceLinear(nn.Module):
     """A ``linear`` layer that adds its bias to finished products.
 
-    torch's own lays the bias down first and adds products to it, which takes longer.
+    torch's own layer writes the bias first and adds products to it, which takes longer.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -37,13 +37,13 @@ class InPlaceLinear(nn.Module):
 class Int8Linear(nn.Module):
     """A ``linear`` layer in 8-bit integers: fp32 (N, I) to fp32 (N, O).
 
-    Every row of the input has a scale of its own, found when it comes, and every output has one,
-    found beforehand. Products are summed as integers, without rounding, so that a row's result
-    depends on nothing else in the batch. Of the 256 steps of a row ``below`` are for negative ones.
+    Every input row has its own scale, computed from its values; every output has one, computed
+    beforehand. Products are summed as integers, without rounding, so that a row's result depends on
+    nothing else in the batch. ``below`` of the 256 steps of a row are for negative numbers.
 
-    Inputs that come from a ``norm`` are first divided by how far beyond the others its weights
-    spread them, and the layer's weights multiplied by it, so that a few wide ones do not cost the
-    others their steps. Other inputs are overwritten.
+    Inputs that a ``norm`` spreads wider than the others are first divided by that excess, and the
+    layer's weights are multiplied by it, so that a few wide inputs do not cost the others
+    precision. Inputs that do not come from a ``norm`` are overwritten.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Int8Linear(nn.Module):
         if self.below != 128:
             steps += self.below - 128
         signed = steps.round_().to(torch.int8)
-        rows = signed.view(torch.uint8).bitwise_xor_(128)  # (N, I), each 128 more
+        rows = signed.view(torch.uint8).bitwise_xor_(128)  # (N, I), 128 added to each
         products = torch.ops.onednn.qlinear_pointwise(
             rows,
             1.0,
@@ -94,7 +94,7 @@ class Int8Linear(nn.Module):
 def with_fast_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
     """The same network for a CPU, with faster projections; all else is shared.
 
-    They compute in fp32 or, with ``in_int8``, in 8-bit integers, and learn nothing.
+    Projections compute in fp32 or, with ``in_int8``, in 8-bit integers, and cannot learn.
     """
     lower, layers, below = copy.copy(network), [], network.norm
     for layer in network.layers:
@@ -111,13 +111,13 @@ def with_fast_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
 
 
 def fp32_projections(layer: Layer) -> Projections:
-    """Those of ``layer`` in fp32."""
+    """Projections of ``layer`` in fp32."""
     names = ("query_key_value", "attention_out", "ffn_in", "ffn_out")
     return Projections(*(InPlaceLinear(linear(layer, name)) for name in names))
 
 
 def int8_projections(layer: Layer, below: nn.LayerNorm) -> Projections:
-    """Those of ``layer`` in 8-bit integers; its inputs come from the norm ``below``."""
+    """Projections of ``layer`` in 8-bit integers; its inputs come from the norm ``below``."""
     return Projections(
         query_key_value=Int8Linear(linear(layer, "query_key_value"), norm=below),
         attention_out=Int8Linear(linear(layer, "attention_out")),

@@ -1,7 +1,7 @@
-"""Text changed at random, so that a model meets what users have: no case, other ideas of words.
+"""Random changes of text, so that a model learns what users have: no case, other segmentation.
 
-Sentences lose their case, their diacritics, or their final punctuation, or have their words cut
-elsewhere, each side of a pair alone. Links follow the words that they are links of.
+Sentences lose their case, their diacritics, or their final punctuation, or their words are cut
+elsewhere, on each side of a pair independently. Links follow their words.
 """
 
 import unicodedata
@@ -15,7 +15,7 @@ from xalign.training.settings import Augmentation
 GivenLinks = Mapping[Link, float]
 """Links to learn, each with its probability: 1 for a sure one, `UNKNOWN` for a possible one."""
 UNKNOWN = -1.0
-"""In the place of the probability of a link that is neither right nor wrong."""
+"""Takes the place of the probability of a link that is neither right nor wrong."""
 Words = tuple[str, ...]
 Origins = list[tuple[int, ...]]
 
@@ -24,13 +24,13 @@ CUT, JOINED = 0.3, 0.1
 UNSPACED = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 """Kana and Han, written without spaces: where a word ends is the segmenter's choice."""
 MARKS = frozenset("-'’")
-"""What some take for a part of a word, others for a word of its own."""
+"""Marks that are part of a word for some segmenters, and a word of their own for others."""
 
 
 def augment(
     pair: SentencePair, links: GivenLinks, rates: Augmentation, number: int, seed: int
 ) -> tuple[SentencePair, GivenLinks]:
-    """The pair of line ``number`` and its links, changed or not, by ``rates`` and ``seed``.
+    """The pair of line ``number`` and its links, changed at random by ``rates`` and ``seed``.
 
     The same line is always changed in the same way.
     """
@@ -48,7 +48,7 @@ def augment(
 
 
 def change(words: Words, lower: bool, plain: bool, short: bool) -> Words:
-    """Words of a sentence ``lower``-cased, without diacritics, without final punctuation."""
+    """Words of a sentence, if asked ``lower``-case, without diacritics or final punctuation."""
     if lower:
         words = tuple(word.lower() for word in words)
     if plain:
@@ -111,7 +111,7 @@ def may_cut(left: str, right: str) -> bool:
 
 
 def is_unspaced(letter: str) -> bool:
-    """Whether ``letter`` is of a writing without spaces.
+    """Whether ``letter`` is of a script without spaces.
 
     >>> is_unspaced("語"), is_unspaced("か"), is_unspaced("。"), is_unspaced("a")
     (True, True, False, False)
@@ -120,7 +120,7 @@ def is_unspaced(letter: str) -> bool:
 
 
 def move(links: GivenLinks, src: Origins, tgt: Origins) -> GivenLinks:
-    """Links of the words that others were made of, as links of these; the rest is dropped."""
+    """Links of the original words as links of the new words; the rest is dropped."""
     places: list[dict[int, list[int]]] = []
     for origins in (src, tgt):
         found: dict[int, list[int]] = {}

@@ -40,8 +40,8 @@ class Example:
 
     ``p`` is the probability of a link: 1 for a sure one, `UNKNOWN` for a possible one.
 
-    What a teacher finds more probable than ``label_threshold`` is a link; None leaves that to the
-    teacher's own rule. An example that was joined from others knows these as its ``parts``.
+    Word pairs that a teacher finds more probable than ``label_threshold`` are links; None stands
+    for the teacher's own threshold. An example that was joined from others has these as ``parts``.
     """
 
     src: PieceSentence
@@ -52,12 +52,12 @@ class Example:
 
     @property
     def num_pieces(self) -> int:
-        """Pieces of both sides."""
+        """Number of pieces of both sides."""
         return len(self.src) + len(self.tgt)
 
 
 def join(parts: Sequence[Example]) -> Example:
-    """One example of several, end to end, with the links that any of them has.
+    """Join several examples end to end into one, with all their links.
 
     >>> def part(word): return Example(*[PieceSentence([0, word, 2], [-1, 0, -1])] * 2)
     >>> join([part(7), part(8)]).src
@@ -80,7 +80,7 @@ def join(parts: Sequence[Example]) -> Example:
 
 
 def join_sentences(sentences: Sequence[PieceSentence]) -> PieceSentence:
-    """One sentence of several, end to end, between the special pieces of one."""
+    """Join several sentences end to end into one, between the special pieces of one."""
     ids, words, before = [sentences[0].ids[0]], [-1], 0
     for sentence in sentences:
         ids += sentence.ids[1:-1]
@@ -93,8 +93,8 @@ def join_sentences(sentences: Sequence[PieceSentence]) -> PieceSentence:
 class Preparation:
     """How a corpus is changed before it is cut into pieces.
 
-    Pairs with a side of more than ``max_pieces`` pieces are left out, and, with ``hold_out`` k,
-    every k-th line.
+    Pairs with a side of more than ``max_pieces`` pieces are left out; with ``hold_out`` k, every
+    k-th line is too.
     """
 
     max_pieces: int
@@ -108,9 +108,9 @@ class Corpus:
     """Pairs of a file as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
 
     ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
-    sentence s stands from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j, p``
-    of given links, those of pair k from ``link_offsets[k]``; ``has_links`` tells whether
-    any file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` is that of
+    sentence s is from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j, p``
+    of given links, those of pair k from ``link_offsets[k]``; ``has_links`` is True if
+    a file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` is that of
     the file and, if given, that of its links. ``skipped`` counts lines that were left out: bad,
     empty, or over the limit. For ``label_threshold`` see `Example`.
     """
@@ -131,7 +131,7 @@ class Corpus:
         return (len(self.offsets) - 1) // 2
 
     def lengths(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Pieces of both sides of each of ``pairs``, special ones included: (pairs, 2)."""
+        """Numbers of pieces of both sides of ``pairs``, special ones included: (pairs, 2)."""
         first = 2 * pairs
         a, b, c = (self.offsets[first + k].astype(np.int64) for k in range(3))
         return np.stack([b - a, c - b], 1) + 2
@@ -159,9 +159,9 @@ def open_corpus(
     preparation: Preparation,
     links: str | None = None,
 ) -> Corpus:
-    """The corpus at ``path``, cut into pieces now or at an earlier call, kept in ``cache``.
+    """The corpus at ``path``, cut into pieces at the first call and kept in ``cache``.
 
-    ``links`` is a file with a line of links for each pair. Bad lines, and what ``preparation``
+    ``links`` is a file with one line of links per pair. Bad lines, and lines that ``preparation``
     leaves out, are counted.
 
     Errors: `InputError` when a file cannot be read, or no pair is left.
@@ -191,7 +191,7 @@ def open_corpus(
 
 
 def open_array(path: Path, kind: Any) -> NDArray[Any]:
-    """The numbers in the file at ``path``, mapped; an empty file cannot be."""
+    """The numbers in the file at ``path``, memory-mapped unless the file is empty."""
     return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
 
 
@@ -245,7 +245,7 @@ def is_scored(path: str) -> bool:
 def write_corpus(
     path: str, tokenizer: Tokenizer, folder: Path, preparation: Preparation, links: str | None
 ) -> None:
-    """Cut the pairs at ``path`` into pieces, into ``folder``, which appears only when whole."""
+    """Write the pairs at ``path`` as pieces to ``folder``, which appears only when whole."""
     bad: list[InputError] = []
     try:
         with whole(folder) as part:
@@ -299,7 +299,7 @@ class CorpusWriter:
         np.save(self.folder / "vocabulary.npy", np.array(sorted(self.seen), dtype=np.int64))
 
     def write(self, sides: Sequence[PieceSentence], given: GivenLinks) -> None:
-        """Write the next pair; no ``sides`` are counted as one that is left out."""
+        """Write the next pair; without ``sides``, it is counted as left out."""
         if not sides:
             self.skipped += 1
             return

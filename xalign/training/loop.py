@@ -1,7 +1,7 @@
 """One plain loop for both stages: the objective is a function, the rest is the same.
 
-A step takes one batch, cuts it into shards, and adds up the gradients of all shards: shards of one
-step run in threads, one after the other, or on other machines, and come to the same sum.
+A step takes one batch, cuts it into shards, and adds up the gradients of all shards. The shards of
+a step run in threads, one after the other, or on other machines, with the same sum.
 """
 
 import itertools
@@ -26,7 +26,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How a step is computed: ``shard_pieces`` is how many pieces a thread or device takes at once.
+    """How a step is computed: a thread or device takes ``shard_pieces`` pieces at once.
 
     With ``bf16``, matrix products are computed in bfloat16.
     """
@@ -37,7 +37,7 @@ class Batching:
 
 
 def share_of_rate(schedule: Schedule, step: int) -> float:
-    """Share of the full learning rate at ``step``, counted from 0: up for ``warmup``, then down."""
+    """Share of the full learning rate at ``step``, from 0: it rises for ``warmup`` steps, then falls."""
     rising = (step + 1) / (schedule.warmup + 1)
     falling = (schedule.steps - step) / max(1, schedule.steps - schedule.warmup)
     return min(1.0, rising, falling)
@@ -45,7 +45,7 @@ def share_of_rate(schedule: Schedule, step: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a step tells: its number from 1, loss per piece, pieces so far, and seconds so far."""
+    """Progress at a step: its number from 1, loss per piece, pieces and seconds so far."""
 
     step: int
     loss: float
@@ -85,7 +85,7 @@ class Trainer:
     def take_step(
         self, objective: Objective, batch: Examples, executor: ThreadPoolExecutor
     ) -> float:
-        """Move the parameters by the gradient of one batch; gives the loss per piece before.
+        """Update the parameters by the gradient of one batch; return the loss per piece before.
 
         Errors: `TrainingError` when the loss or the gradient is not a number.
         """
@@ -128,7 +128,7 @@ class Trainer:
         return found, float(loss.detach()), float(pieces)
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters and what the optimiser remembers of them, by name, and the step number."""
+        """Parameters and their optimiser state, by name, and the step number."""
         state = {f"value.{name}": value.detach() for name, value in self.parameters.items()}
         for name, value in self.parameters.items():
             for key, kept in self.optimizer.state[value].items():
@@ -136,7 +136,7 @@ class Trainer:
         return state | {"number_of_steps": torch.tensor(self.step)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to where `state` was taken: from there, the same steps give the same weights."""
+        """Restore what `state` returned: from there, the same steps give the same weights."""
         self.step = int(state["number_of_steps"])
         with torch.no_grad():
             for name, value in self.parameters.items():
@@ -147,7 +147,7 @@ class Trainer:
 
 
 def join_processes(device: torch.device) -> torch.device:
-    """Under torchrun, join the other processes; gives this one's device."""
+    """Under torchrun, join the other processes; return the device of this one."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -157,12 +157,12 @@ def join_processes(device: torch.device) -> torch.device:
 
 
 def rank_and_world() -> tuple[int, int]:
-    """Rank of this process, and how many there are."""
+    """Rank of this process, and the number of processes."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
 def wait_for_all() -> None:
-    """Return when every process has come here."""
+    """Wait until every process has made this call."""
     if dist.is_initialized():
         dist.barrier()
 
@@ -173,7 +173,7 @@ def add_over_processes(tensors: Sequence[Tensor]) -> None:
         return
     try:
         exchange(tensors)
-    except RuntimeError as error:  # gloo and nccl have no other
+    except RuntimeError as error:  # gloo and nccl raise nothing narrower
         raise TrainingError(
             "a process of this run has ended, or cannot be reached: "
             f"{str(error).splitlines()[0]}; start all again and go on with --resume"
@@ -181,8 +181,8 @@ def add_over_processes(tensors: Sequence[Tensor]) -> None:
 
 
 def exchange(tensors: Sequence[Tensor]) -> None:
-    """The sum of `add_over_processes`."""
-    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # in every process's order
+    """Compute the sums of `add_over_processes`."""
+    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # in the same order in every process
         mine = [tensor for tensor in tensors if tensor.dtype == kind]
         flat = torch.cat([tensor.flatten() for tensor in mine])
         dist.all_reduce(flat)
@@ -193,7 +193,7 @@ def exchange(tensors: Sequence[Tensor]) -> None:
 def steps(
     trainer: Trainer, objective: Objective, batches: Iterator[Examples]
 ) -> Iterator[Progress]:
-    """Take steps up to the schedule's end; each is told of when it is done."""
+    """Take steps up to the schedule's end; yield the progress after each."""
     started, pieces = time.perf_counter(), 0
     threads = trainer.batching.threads
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as executor:

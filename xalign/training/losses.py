@@ -1,9 +1,9 @@
 """The two objectives: translation language modelling (eq. 11), self-supervised alignment (eq. 12).
 
 Shapes: B pairs, L pieces of the longest sentence, S and T source and target words of tables, D
-width, K masked pieces, C candidate pieces. A loss comes as a sum and the
-number of pieces it was summed over, so that parts of a batch, in threads or on other machines, add
-up to exactly the loss of the whole.
+width, K masked pieces, C candidate pieces. A loss is a sum, with the number of pieces that it was
+summed over, so that parts of a batch, in threads or on other machines, add up to exactly the loss
+of the whole.
 """
 
 from typing import Literal
@@ -16,9 +16,9 @@ from xalign.model.config import ExtractionRule
 from xalign.model.extraction import pool_pieces
 
 Loss = Literal["binary", "words", "pieces", "paper"]
-"""The first is that of a link head, the others are forms of `ssa_loss`."""
+"""``binary`` is the loss of a link head; the others are forms of `ssa_loss`."""
 TINY = 1e-30
-"""Least probability that a loss tells from nothing."""
+"""Least probability that a loss takes the logarithm of."""
 
 
 def tlm_loss(
@@ -26,7 +26,7 @@ def tlm_loss(
 ) -> Tensor:
     """Sum over masked pieces of -log P(target | states) among the candidates (eq. 11).
 
-    ``states`` (K, D) are those of the TLM head, ``targets`` (K,) piece ids that all stand among the
+    ``states`` (K, D) are those of the TLM head, ``targets`` (K,) piece ids that are all among the
     sorted ``candidates`` (C,), whose ``embeddings`` are (C, D) and ``bias`` (C,).
     """
     logits = torch.addmm(bias, states, embeddings.T)  # (K, C)
@@ -36,10 +36,10 @@ def tlm_loss(
 def candidate_pieces(
     targets: Tensor, vocabulary: Tensor, negatives: int, generator: torch.Generator
 ) -> Tensor:
-    """What a target is told from: all targets (K,) of the batch, and ``negatives`` more pieces.
+    """Candidates for a target: all targets (K,) of the batch, and ``negatives`` more pieces.
 
-    The latter are drawn from ``vocabulary`` (V,), the pieces that the corpora have; sorted (C,).
-    With no fewer ``negatives`` than that, the whole vocabulary.
+    The latter are drawn from ``vocabulary`` (V,), the pieces that the corpora have; with at least
+    V ``negatives``, they are the whole vocabulary. The candidates are sorted: (C,).
     """
     if negatives >= len(vocabulary):
         drawn = vocabulary
@@ -71,16 +71,16 @@ def ssa_loss(
     """Sums of -log P_f over labelled source pieces, and of -log P_b over target pieces (eq. 12).
 
     ``similarities`` (B, L, L) are those of pieces, ``linked`` (B, S, T) the word pairs to learn,
-    ``words`` (2B, L) those of a `PairBatch`. Word pairs that ``is_unsure`` marks take no part. By
-    the form of ``loss``, a source piece is to give
+    ``words`` (2B, L) those of a `PairBatch`. Word pairs that ``is_unsure`` marks are left out. By
+    the form of ``loss``, the probability that a source piece should give is
 
-    - ``words``: to each of the k words that its own is linked to, 1/k of its probability, however
-      that word's pieces share it;
-    - ``pieces``: to each of the k pieces of these words, 1/k;
-    - ``paper``: as much as it can to each of them: every label counts whole.
+    - ``words``: 1/k to each of the k words that its word is linked to, shared among their pieces
+      in any way;
+    - ``pieces``: 1/k to each of the k pieces of these words;
+    - ``paper``: as much as possible to each of these pieces: every label counts whole.
 
-    If ``rule`` has the null word, pieces of words without a link are to give all to the other
-    side's first piece; else they have no label, and no loss. Gives the loss and the number of
+    If ``rule`` has the null word, pieces of words without a link should give all to the other
+    side's first piece; else they have no label, and no loss. Returns the loss and the number of
     labelled pieces, both sides together.
     """
     src_words, tgt_words = words.tensor_split(2)

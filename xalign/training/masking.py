@@ -1,4 +1,4 @@
-"""Masking of pieces: to be predicted in stage 1, to be linked all the same in stage 2.
+"""Masking of pieces, which are predicted in stage 1, and linked without being seen in stage 2.
 
 Shapes: N pieces of all 2B sentences end to end, V pieces to draw from, K masked pieces.
 """
@@ -25,7 +25,7 @@ class Masking:
 
 @dataclass(frozen=True, slots=True)
 class MaskedBatch:
-    """A batch with pieces hidden; ``places`` (K,) of those to predict, ``targets`` (K,) ids."""
+    """A batch with pieces hidden, the ``places`` (K,) of these, and their ids ``targets`` (K,)."""
 
     batch: PairBatch
     places: Tensor
@@ -33,10 +33,10 @@ class MaskedBatch:
 
 
 def mask_pieces(batch: PairBatch, masking: Masking, generator: torch.Generator) -> MaskedBatch:
-    """Choose each piece of a word with the probability given, on both sides in one pass.
+    """Choose each piece of a word with the given probability, on both sides, and hide it.
 
-    Of the chosen, 80% become the mask, 10% a piece drawn from the vocabulary, 10% stay. At least
-    one piece is chosen, so that every batch has a loss.
+    Of the chosen pieces, 80% become the mask, 10% a random piece of the vocabulary, and 10% stay.
+    At least one piece is chosen, so that every batch has a loss.
     """
     of_words = batch.word_pieces().nonzero()[:, 0]
     draws = torch.rand(len(of_words), generator=generator)

@@ -1,6 +1,6 @@
 """The objectives of training: functions from a part of a batch to a loss.
 
-An objective takes examples and a source of random draws, and gives the loss summed over pieces (or
+An objective takes examples and a random generator, and returns the loss summed over pieces (or
 words) and the number of these. Shapes: B pairs, N pieces of all 2B sentences end to end, L longest
 sentence, S and T source and target words of tables, D width.
 """
@@ -38,9 +38,9 @@ def tlm_objective(
 ) -> Objective:
     """Stage 1: predict masked pieces of both sides from the last layer (eq. 11).
 
-    Each is told from the batch's other masked pieces and from ``negatives`` pieces drawn from
-    the vocabulary of ``masking`` (V,), the pieces that the corpora have: the cost never grows with
-    the encoder's vocabulary.
+    The candidates for each are the batch's masked pieces and ``negatives`` pieces drawn from the
+    vocabulary of ``masking`` (V,), the pieces that the corpora have, so that the cost never grows
+    with the encoder's vocabulary.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -74,11 +74,11 @@ def ssa_objective(
 ) -> Objective:
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
-    They are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
-    network only some: it has to link what it cannot see, from what stands around it and from the
-    translation. Links given with the examples, another aligner's, speak as well: a sure one adds
-    half of ``evidence`` to the teacher's probability, none takes as much away, and one that is only
-    possible (found in one direction, say) leaves it as it is.
+    The links are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
+    network only some: it has to link the others by their context and the translation. With
+    ``evidence``, links given with the examples (another aligner's, say) count too: a sure link adds
+    half of ``evidence`` to the teacher's probability, no link subtracts as much, and a possible
+    link (found in one direction, say) leaves it unchanged.
     """
 
     def objective(examples: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -119,9 +119,9 @@ def links_objective(
 
 
 class Labels(NamedTuple):
-    """What a link head is to say of word pairs: two tables (B, S, T).
+    """Labels of word pairs for a link head: two tables (B, S, T).
 
-    ``target`` is the probability of a link, and ``is_known`` tells which word pairs have one.
+    ``target`` is the probability of a link, and ``is_known`` marks the word pairs that have one.
     """
 
     target: Tensor
@@ -139,10 +139,10 @@ def binary_objective(
 ) -> Objective:
     """Stage 2 for a link head: judge every word pair by itself (cross-entropy).
 
-    Of an example with given links, their probabilities are learnt, possible links are neither right
-    nor wrong, and all other links are wrong. Of other examples, a frozen ``teacher`` links the
-    words by ``teacher_rule``; what it finds less probable than a link by at most ``doubt`` is
-    neither right nor wrong. Where pairs are joined, words of different pairs are not linked.
+    In an example with given links, their probabilities are learnt, possible links are neither right
+    nor wrong, and all other links are wrong. In other examples, a frozen ``teacher`` links the
+    words by ``teacher_rule``; word pairs below its threshold by at most ``doubt`` are neither right
+    nor wrong. In joined examples, words of different pairs are not linked.
     """
     head = network.link_head
     assert head is not None, "stages give a head to a network that is to learn this"
@@ -185,8 +185,8 @@ def binary_labels(
 
 
 def blocks_without_links(examples: Examples) -> Iterator[tuple[int, int, int, Example]]:
-    """Parts of ``examples`` that no links are given for, each with the number of its example and
-    the number of source and target words before it there."""
+    """Parts of ``examples`` without given links, each with the number of its example and the
+    numbers of source and target words before it."""
     for owner, example in enumerate(examples):
         i, j = 0, 0
         for part in example.parts or (example,):
@@ -196,7 +196,7 @@ def blocks_without_links(examples: Examples) -> Iterator[tuple[int, int, int, Ex
 
 
 def word_scores(teacher: CrossAlign, batch: PairBatch, rule: ExtractionRule) -> Tensor:
-    """What ``rule`` holds against its threshold, for every word pair, from 0 to 1: (B, S, T)."""
+    """Score of every word pair that ``rule`` compares with its threshold, 0 to 1: (B, S, T)."""
     tables = word_tables(teacher(batch), batch, rule, teacher.link_head)
     return tables.linked.float() if rule.method == "argmax" else tables.link
 

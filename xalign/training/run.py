@@ -3,7 +3,7 @@
 ========================  =================================================================
 ``config.json`` ...       the best model so far, as `xalign align -m` takes it
 ``run.json``              the settings, command, versions and data, to repeat the run by
-``metrics.jsonl``         a line every K steps: step, loss, AER of each development set
+``metrics.jsonl``         one line every K steps: step, loss, AER of each development set
 ``metrics.png``           the same as a picture, where matplotlib is installed
 ``state.safetensors``     parameters and optimiser after the last K steps, to resume from
 ========================  =================================================================
@@ -36,8 +36,8 @@ from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
 class Run:
     """A run in ``folder``: validates and saves as its schedule says, and keeps the best model.
 
-    The model is read by the best of ``choices`` on the development sets. Without these, the newest
-    model is the best one, and read as it is. Only the first of several processes writes.
+    Links are read off by the best of ``choices`` on the development sets. Without these sets, the
+    newest model is the best one, and its rule stays. Only the first of several processes writes.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ class Run:
     waited: int = 0
 
     def start(self, settings: dict[str, Any], *, resume: bool) -> None:
-        """Open the folder: a new one, or, to ``resume``, one with a run of the same settings.
+        """Open a new folder or, to ``resume``, one with a run of the same settings.
 
         Errors: `ModelError` when the folder is not what it should be.
         """
@@ -58,7 +58,7 @@ class Run:
             if record.exists():
                 advice = "go on with --resume, or name another folder"
                 raise ModelError(f"{self.folder}: holds a run; {advice}")
-            wait_for_all()  # all have looked before one writes
+            wait_for_all()  # all processes have checked before one writes
             if rank_and_world()[0] == 0:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_json(record, {"settings": settings, **circumstances()})
@@ -83,7 +83,7 @@ class Run:
             part.write_text("".join(json.dumps(record) + "\n" for record in kept))
 
     def _note(self, mean: float | None) -> bool:
-        """Note a mean AER, and tell whether it is the lowest so far."""
+        """Note a mean AER, and return whether it is the lowest so far."""
         if mean is None:
             return True
         is_best = mean < self.best
@@ -96,7 +96,7 @@ class Run:
         batches: Iterator[Examples],
         show: Callable[[dict[str, Any]], None],
     ) -> None:
-        """Train to the end; ``show`` gets a record after every step, with AER where taken."""
+        """Train to the end; ``show`` gets a record after every step, with AER if it was validated."""
         losses: list[float] = []
         schedule = self.trainer.schedule
         if schedule.steps == 0:
@@ -169,7 +169,7 @@ def draw_metrics(folder: Path) -> None:
 
 
 def circumstances() -> dict[str, Any]:
-    """What a run was started with: command, versions, machine, time."""
+    """Circumstances of the start of a run: command, versions, machine, time."""
     return {
         "command": sys.argv,
         "xalign": xalign.__version__,

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from xalign.training.corpora import Corpus
 
 WINDOW = 4096
-"""Pairs drawn together, so that those of a batch can be of like length."""
+"""Number of pairs drawn together, so that those of a batch can be of similar length."""
 MAX_JOINED = 6
-"""Most pairs that are joined to one."""
+"""Largest number of pairs that are joined into one."""
 JOIN_STREAM = 1
-"""Marks the random draws of joining."""
+"""Part of the seed of random draws for joining."""
 
 Place = tuple[int, int]
 """A corpus, and the number of a pair in it."""
@@ -23,9 +23,9 @@ Place = tuple[int, int]
 class Sampler:
     """Batches of pairs from several corpora, endless, and the same for the same ``seed``.
 
-    Every corpus is gone through in an order of its own, again and again; ``weights`` are the shares
-    of the corpora in the pairs drawn. A share ``join`` of the examples are several pairs end to
-    end, of at most ``max_pieces`` on a side. A batch has examples of like length, of at most
+    Every corpus is visited in its own order, again and again; ``weights`` are the shares of the
+    corpora in the pairs drawn. A share ``join`` of the examples are several pairs end to end, of at
+    most ``max_pieces`` pieces on a side. A batch has examples of similar length, of at most
     ``budget`` pieces in all.
     """
 
@@ -44,7 +44,7 @@ class Sampler:
         self.join, self.max_pieces = join, max_pieces
 
     def batches(self, start: int = 0) -> Iterator[list[list[Place]]]:
-        """Batches from number ``start`` on: for each example, the pairs that it is made of."""
+        """Batches from number ``start`` on, with the pairs that each example is made of."""
         drawn, number = np.zeros(len(self.corpora), dtype=np.int64), 0
         for window in itertools.count():
             random = np.random.default_rng([self.seed, window])
@@ -80,7 +80,7 @@ class Sampler:
         return lengths
 
     def _groups(self, lengths: NDArray[np.int64], window: int) -> list[list[int]]:
-        """Places of a window, those that are joined together."""
+        """Places of a window, in groups of those that are joined."""
         if not self.join:
             return [[place] for place in range(len(lengths))]
         random = np.random.default_rng([self.seed, window, JOIN_STREAM])
@@ -99,7 +99,7 @@ class Sampler:
         return groups
 
     def _cut(self, lengths: NDArray[np.int64], groups: list[list[int]]) -> list[list[int]]:
-        """Places of ``groups``, in batches of like length."""
+        """Places of ``groups``, in batches of similar length."""
         sizes = np.array([(lengths[group] - 2).sum(0) + 2 for group in groups])  # (groups, 2)
         order = np.lexsort((sizes.min(1), sizes.max(1)))
         ends = np.cumsum(sizes.sum(1)[order])
@@ -116,7 +116,7 @@ class Sampler:
 def scattered_order(size: int, seed: int, place: int) -> tuple[int, int]:
     """Stride and offset by which ``(k * stride + offset) % size`` visits every pair once.
 
-    A permutation that takes no memory, however large the corpus.
+    This permutation takes no memory, however large the corpus.
     """
     random = np.random.default_rng([seed, place, size])
     stride = int(random.integers(1, max(2, size)))

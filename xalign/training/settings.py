@@ -1,6 +1,6 @@
 """Settings of training, which are also the options of the command line.
 
-All but `Machine` have a part in the result of a run, and are recorded with it.
+All but `Machine` affect the result of a run, and are recorded with it.
 """
 
 import os
@@ -15,7 +15,7 @@ InitCross = Literal["identity", "random", "copy"]
 LossName = Literal["auto", "binary", "words", "pieces", "paper"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 NO_FILE = "none"
-"""In the place of a file of links: a teacher finds them."""
+"""Takes the place of a file of links, where a teacher finds them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +128,13 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How long and how fast the weights move, and which of them.
+    """Length of a run, its learning rates, and the weights that are trained.
 
-    A step takes ``batch_pieces`` pieces in all, on however many devices. ``lr`` is the learning
+    A step takes ``batch_pieces`` pieces in all, over all devices. ``lr`` is the learning
     rate of the cross-attention layers (and the TLM head), ``self_lr`` that of the top
     ``tune_self`` self-attention layers and, if asked, of the embeddings, ``head_lr`` that of the
-    link head; all else is frozen. ``mask_rate`` of the pieces are masked: in stage 1 to be
-    predicted, in stage 2 to be linked all the same. A share ``join`` of the examples are several
+    link head; all else is frozen. A share ``mask_rate`` of the pieces are masked: in stage 1 they
+    are predicted, in stage 2 linked without being seen. A share ``join`` of the examples are several
     pairs end to end, of at most ``max_pieces`` on a side. Every ``every`` steps the run is
     validated and saved; it ends early after ``patience`` validations without a better mean AER.
     """
@@ -203,7 +203,7 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Stage 1, TLM."""
+    """Settings of stage 1, TLM."""
 
     text: Text
     start: Start
@@ -213,7 +213,7 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneSettings:
-    """Stage 2, alignment; it starts from ``model``."""
+    """Settings of stage 2, alignment; it starts from ``model``."""
 
     model: str
     text: Text
@@ -230,7 +230,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where a run happens, which has no part in its result.
+    """The machine of a run, which does not affect its result.
 
     With ``recompute``, layers are computed again for their gradients, which saves memory.
     """

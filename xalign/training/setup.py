@@ -38,13 +38,13 @@ from xalign.weights.tokenizer import Tokenizer
 
 Groups = list[tuple[dict[str, nn.Parameter], float]]
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
-"""Scales to try after stage 1, where none was trained with, in units of 1 / sqrt(width)."""
+"""Scales to try after stage 1, which trains without one, in units of 1 / sqrt(width)."""
 DEFAULT_THRESHOLDS = {"binary": 0.5, "words": 0.475, "pieces": 0.475, "paper": 0.15}
-"""Thresholds of a model that no development sets chose one for, by its loss."""
+"""Thresholds of models without development sets, by loss."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
-"""Scales to try after stage 2, in units of that in training."""
+"""Scales to try after stage 2, in units of the one in training."""
 HELD_OUT, MAX_HELD_OUT = 10, 500
-"""Of given links without development sets, every N-th pair validates, up to a number."""
+"""Without development sets, every N-th pair with given links validates, up to a number."""
 LINK_CHANNELS = 24
 """Channels of a new link head."""
 
@@ -97,7 +97,7 @@ def loss_of(settings: FinetuneSettings, started: Checkpoint) -> Loss:
 
 
 def student_of(settings: FinetuneSettings, started: Checkpoint, loss: Loss) -> Checkpoint:
-    """The model to be trained: ``started`` up to its alignment layer, to be read as it learns."""
+    """The model to be trained: ``started`` up to its alignment layer, with the rule it learns."""
     labels, before = settings.labels, started.rule
     network = started.network.pruned()
     if loss == "binary" and network.link_head is None:
@@ -120,7 +120,7 @@ def student_of(settings: FinetuneSettings, started: Checkpoint, loss: Loss) -> C
 
 
 def stage_2_choices(student: Checkpoint, loss: Loss, threshold: float | None) -> Choices:
-    """Ways to read the new model that validation chooses among."""
+    """Ways to read links off the new model, for validation to choose from."""
     layers = (student.network.config.align_layer,)
     if threshold is not None:
         return Choices(layers, (student.rule.scale,), (threshold,))
@@ -129,7 +129,7 @@ def stage_2_choices(student: Checkpoint, loss: Loss, threshold: float | None) ->
 
 
 def open_linked(settings: FinetuneSettings, machine: Machine, student: Checkpoint) -> list[Corpus]:
-    """The corpora with the links and the label thresholds that each of them has."""
+    """The corpora, each with its links and its label threshold."""
     text, labels = settings.text, settings.labels
     found = []
     given = labels.links or (NO_FILE,) * len(text.input)
@@ -168,7 +168,7 @@ def as_gold(given: GivenLinks) -> GoldAlignment:
 
 
 def masking_for(rate: float, tokenizer: Tokenizer, corpora: Sequence[Corpus]) -> Masking:
-    """How to mask, by pieces that ``corpora`` have."""
+    """Masking at ``rate``, with the pieces that ``corpora`` have as its vocabulary."""
     if tokenizer.mask is None:
         advice = "take another model or, in stage 2, --mask-rate 0"
         raise ModelError(f"the tokenizer of this model has no mask piece; {advice}")
@@ -197,7 +197,7 @@ def preparation_for(
 
 
 def trained_parts(network: CrossAlign, schedule: Schedule, rates: Rates) -> Groups:
-    """Parameters of the parts that learn, each with its learning rate; all else is frozen here."""
+    """Freeze all but the parts that learn; return their parameters with learning rates."""
     network.requires_grad_(False)
     split = network.config.num_self_layers
     learning: list[tuple[str, nn.Module, float]] = [

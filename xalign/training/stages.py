@@ -1,4 +1,4 @@
-"""The two stages, put together: TLM (`train_tlm`) and alignment (`finetune`)."""
+"""The two stages of training: TLM (`train_tlm`) and alignment (`finetune`)."""
 
 import dataclasses
 import json
@@ -68,8 +68,8 @@ def train_tlm(
 ) -> None:
     """Stage 1 (eq. 11): from an encoder to a network with cross-attention layers in ``output``.
 
-    Without an ``align_layer``, that of the cross-attention layers is chosen which links best on the
-    development sets.
+    Without an ``align_layer``, the cross-attention layer that links best on the development sets is
+    chosen.
     """
     start, text, schedule = settings.start, settings.text, settings.schedule
     rates = rates_of(schedule, TLM_RATES)
@@ -105,11 +105,11 @@ def train_tlm(
 def finetune(
     settings: FinetuneSettings, machine: Machine, output: Path, *, resume: bool, show: Show
 ) -> None:
-    """Stage 2: learn links of words, up to the alignment layer.
+    """Stage 2: train the layers up to the alignment layer on links of words.
 
-    They are a teacher's, read off by its own rule (eq. 12), or given ones, or both, see `Labels`.
-    Without a ``threshold``, it is chosen on the development sets, and the scale of softmaxes with
-    it. Given links without such sets are validated on a part that is held out.
+    The links are a teacher's, read off by its own rule (eq. 12), or given ones, or both, see
+    `Labels`. Without a ``threshold``, it is chosen on the development sets, together with the scale
+    of softmaxes. Without such sets, a part of the given links is held out to validate on.
 
     Errors: `ModelError`, `InputError`, `TrainingError`.
     """
@@ -227,7 +227,7 @@ def record_of(
     corpora: Sequence[Corpus],
     device: torch.device,
 ) -> dict[str, Any]:
-    """All that has a part in the result of a run, as it comes back from JSON."""
+    """All that affects the result of a run, in the types that JSON reads back."""
     record = dataclasses.asdict(settings)
     record["schedule"] |= dataclasses.asdict(rates)
     record["schedule"]["precision"] = precision_on(device, settings.schedule)

@@ -1,4 +1,4 @@
-"""Threshold, scale and alignment layer for you: those with the best AER on development sets.
+"""Choice of threshold, scale and alignment layer: those with the best AER on development sets.
 
 One pass over the sets gives the probability of every word pair at every layer and scale asked for;
 the AER at any threshold then follows from sorting them.
@@ -33,9 +33,9 @@ from xalign.weights.checkpoint import Checkpoint, CurvePoint
 THRESHOLDS = tuple(k / 40 for k in range(2, 35))
 BATCH_PIECES = 2048
 BIN_EDGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 1.001)
-"""Of probabilities that are calibrated together: finer where most links are."""
+"""Edges of bins of probabilities that are calibrated together: finer where most links are."""
 LEAST_RISE = 1e-3
-"""Of a calibration from one bin to the next."""
+"""Least rise of a calibration from one bin to the next."""
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def open_dev_set(path: str) -> DevSet:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What `tune` chooses among: alignment layers, and scales and thresholds of a rule."""
+    """Choices of `tune`: alignment layers, and scales and thresholds of a rule."""
 
     layers: tuple[int, ...]
     scales: tuple[float, ...]
@@ -73,7 +73,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The best choice: a checkpoint that makes it, and the AER (a share of 1) of each set."""
+    """The best choice: its checkpoint, and the AER (from 0 to 1) of each set."""
 
     checkpoint: Checkpoint
     rates: dict[str, float]
@@ -117,10 +117,9 @@ def with_align_layer(network: CrossAlign, layer: int) -> CrossAlign:
 
 
 def calibration(bins: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, float], ...]:
-    """Points of a rule's calibration, of the `reliability` of every set; all sets count alike.
+    """Points of a rule's calibration, from the `reliability` of every set; all count equally.
 
-    Neighbours of which the more probable are right less often are taken together (isotonic
-    regression).
+    Neighbouring bins are merged if the more probable one is right less often (isotonic regression).
     """
     mean = np.mean([found / max(found[0].sum(), 1) for found in bins], axis=0)  # (3, bins)
     pooled: list[NDArray[np.float64]] = []
@@ -139,8 +138,8 @@ def calibration(bins: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, float
 
 
 def reliability(scores: NDArray[np.float32], gains: NDArray[np.int64]) -> NDArray[np.float64]:
-    """In every bin of `BIN_EDGES`, the number of scores, their sum, and how many are of possible
-    links: (3, bins)."""
+    """Number of scores, their sum, and number of possible links, by bin of `BIN_EDGES`: (3, bins).
+    """
     values = np.ones_like(scores), scores, (gains > 0).astype(float)
     return np.stack([np.histogram(scores, BIN_EDGES, weights=value)[0] for value in values])
 
@@ -194,7 +193,7 @@ def error_table(
 
 
 class Gains(NamedTuple):
-    """Scores of possible links (K,), and what each adds to |A and S| + |A and P|: 0, 1 or 2."""
+    """Scores of K links (K,), and how much each adds to |A and S| + |A and P|: 0, 1 or 2."""
 
     scores: NDArray[np.float32]
     gains: NDArray[np.int64]
@@ -208,7 +207,7 @@ def link_gains(
     lowest: float,
     items: Sequence[tuple[Example, GoldAlignment]],
 ) -> list[list[Gains]]:
-    """For every pair, and each of ``ways`` (layer, scale), the links that score over ``lowest``."""
+    """Links that score over ``lowest``, for every pair and each of ``ways`` (layer, scale)."""
     batch = pack_pairs([(example.src, example.tgt) for example, _ in items])
     batch = batch.to(network.norm.weight.device)
     last = max(layer for layer, _ in ways)
