@@ -1,1 +1,1 @@
-"""Text to links: an aligner and what it needs."""
+"""From text to links: the aligner and its parts."""

@@ -62,7 +62,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How the user's words become words to align."""
+    """Conversion of the user's words into words to align."""
 
     pieces: Annotated[
         Pieces | None, Setting("The text is cut into subwords, marked by @@ (bpe) or ▁.")

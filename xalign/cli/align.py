@@ -107,7 +107,7 @@ def write_results(aligner: Any, groups: Any, wanted: Wanted, out: Any) -> None:
 
 
 def check_options(words: Words, workers: Workers) -> None:
-    """Stop where options do not fit together."""
+    """Stop if options do not fit together."""
     if words.level and not words.pieces:
         raise typer.BadParameter("--level is of subwords; add --pieces bpe or sentencepiece")
     if words.languages and words.tokenize == "none":
@@ -119,7 +119,7 @@ def check_options(words: Words, workers: Workers) -> None:
 
 
 def check_ray(inputs: Inputs, output_path: str, is_plain: bool) -> None:
-    """Stop where workers of Ray cannot do what is asked."""
+    """Stop if the options are not for Ray workers."""
     if inputs.source or inputs.target or inputs.shard or "-" in (inputs.input, output_path):
         raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE")
     if not is_plain:
@@ -127,7 +127,7 @@ def check_ray(inputs: Inputs, output_path: str, is_plain: bool) -> None:
 
 
 def cutter(words: Words) -> Callable[[str, str], Any]:
-    """A function from the text of both sides to words to align."""
+    """Function from the text of both sides to words to align."""
     from xalign.links.segmentation import segmenter
 
     cuts = None
@@ -149,7 +149,7 @@ def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:
 def align_by_ray(
     input: str, output_path: str, settings: AlignerSettings, workers: int | None, quiet: bool
 ) -> None:
-    """Align the file ``input`` by workers of Ray, and report on all that they found."""
+    """Align the file ``input`` with Ray workers, and report the counts and errors of all."""
     from xalign.aligning.aligner import Counts
     from xalign.aligning.ray import align_with_ray
 
@@ -178,7 +178,7 @@ def align_by_ray(
 
 @dataclass(slots=True)
 class Blocks:
-    """Numbers of blocks: those that are done, and all."""
+    """Numbers of finished blocks and of all blocks."""
 
     position: int = 0
     size: int | None = None
@@ -199,7 +199,7 @@ def open_pairs(
         if isinstance(src, Source):
             tgt = Source(target)
             return src, read_two_as(make, src, tgt, src.name, tgt.name, bad)
-        # the last one looks for more lines than there should be
+        # the last shard also finds lines beyond the end
         part = Shard(Source(target), src.start, None if number == total else src.count)
         return src, read_two_as(make, src, part, src.name, part.name, bad, src.start + 1)
     if source is not None or target is not None:

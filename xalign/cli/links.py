@@ -147,7 +147,7 @@ def score(
     scores = report.as_records(scored, gold_links, samples=samples, num_worst=worst, texts=texts)
     signature = report.signature(gold_links, gold, samples)
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale can show
+        sys.stdout.reconfigure(errors="backslashreplace")  # for characters that the locale lacks
     if as_json:
         print(json.dumps({"signature": signature, "outputs": scores}, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""The command line: options, one call, print. Whatever is slow to import is imported inside."""
+"""The command line: options, one call, print. Slow imports are inside functions."""
 
 import functools
 import os
@@ -50,9 +50,9 @@ def main(
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """``command`` with errors as one line on stderr: 1 for ours, 130 when interrupted.
+    """``command`` with errors as one line on stderr, and exit codes: 1, or 130 when interrupted.
 
-    A reader that closes our output early, such as ``head``, has what it wanted: that is success.
+    A reader that closes our output early, such as ``head``, has read enough: that is success.
     """
 
     @functools.wraps(command)
@@ -74,7 +74,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Say ``message`` and stop; with ``--debug``, show the traceback instead."""
+    """Print ``message`` on stderr and stop; with ``--debug``, show the traceback instead."""
     if os.environ.get("XALIGN_DEBUG"):
         raise
     say(message)

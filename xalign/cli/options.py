@@ -30,7 +30,7 @@ GROUPS = (
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose ``--help`` stands among its common options."""
+    """A command that lists ``--help`` among its common options."""
 
     def get_help_option(self, ctx: Any) -> Any:
         """The option ``--help``."""
@@ -75,7 +75,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def lists_of(kind: type, values: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Those of ``values`` that are given several times, or not at all, as tuples."""
+    """Tuples of the ``values`` of options that can be given several times."""
     hints = get_type_hints(kind)
     names = [name for name in values if get_origin(hints[name]) is tuple]
     return {name: tuple(values[name] or ()) for name in names}
@@ -127,7 +127,7 @@ def help_text(command: Callable[..., None]) -> str:
 
 
 def default_of(field: "dataclasses.Field[Any]") -> Any:
-    """The default of a field; `Parameter.empty` if it has to be given."""
+    """The default of a field; `Parameter.empty` if it has none."""
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:
@@ -136,7 +136,7 @@ def default_of(field: "dataclasses.Field[Any]") -> Any:
 
 
 def read_config(ctx: typer.Context, path: str | None) -> str | None:
-    """Let the file at ``path``, a run's ``run.json``, give the defaults of all options."""
+    """Take the defaults of all options from the file at ``path``, a run's ``run.json``."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What ``xalign score`` prints: scores as a table or JSON, a signature, and the worst pairs."""
+"""Output of ``xalign score``: scores as a table or JSON, a signature, and the worst pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def open_texts(path: str, gold: Gold) -> tuple[SentencePair, ...]:
 
 
 def signature(gold: Gold, path: str, samples: int) -> str:
-    """One line that says how a score came about, fit for a footnote."""
+    """One line that says how a score was computed, fit for a footnote."""
     sure = sum(len(alignment.sure) for alignment in gold.alignments)
     possible = sum(len(alignment.possible) for alignment in gold.alignments)
     parts = [

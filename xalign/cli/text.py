@@ -177,7 +177,7 @@ def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
 def made_links(
     pairs: Iterable[SentencePair], model: str, threshold: float | None
 ) -> Iterator[ScoredAlignment]:
-    """Links that a model finds."""
+    """Links that a model finds in ``pairs``."""
     from xalign.aligning.devices import prepare_memory
 
     prepare_memory()
@@ -191,7 +191,7 @@ def with_given_links(
     """Pairs, each with its line of the links at ``path``.
 
     Errors: `InputError` when there are more of one than of the other, or a link names a word that
-    is not there.
+    does not exist.
     """
     with closing(Source(path)) as source:
         given = read_any_links(source, source.name)

@@ -100,6 +100,6 @@ def finetune(
 
 
 def check_text(text: Text) -> None:
-    """Stop where the weights of corpora do not fit."""
+    """Stop if the weights do not fit the corpora."""
     if text.weight and (len(text.weight) != len(text.input) or min(text.weight) <= 0):
         raise typer.BadParameter("give a positive --weight once for each -i")

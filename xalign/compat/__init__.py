@@ -1,1 +1,1 @@
-"""Programs and classes of other aligners, done by xalign: a pipeline changes a name and no more."""
+"""Programs and classes of other aligners, run by xalign: a pipeline only changes a name."""

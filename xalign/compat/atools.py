@@ -1,4 +1,4 @@
-"""``atools``: the commands of the program beside fast_align, on links in Pharaoh format.
+"""``atools``: the commands of fast_align's second program, on links in Pharaoh format.
 
 With ``-i - -j -`` the lines of both files alternate on standard input, as force_align.py sends
 them.
@@ -22,7 +22,7 @@ ALONE = ("convert", "display", "invert")
 
 
 def options() -> argparse.ArgumentParser:
-    """atools' options."""
+    """Options of atools."""
     parser = argparse.ArgumentParser("atools", description=__doc__)
     parser.add_argument("-i", "--input_1", required=True, metavar="FILE")
     parser.add_argument("-j", "--input_2", metavar="FILE")
@@ -31,7 +31,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def run(arguments: list[str]) -> None:
-    """Do what ``-c`` names."""
+    """Run the command that ``-c`` names."""
     chosen = options().parse_args(arguments)
     command = chosen.command
     if (command in JOINED) != (chosen.input_2 is not None):
@@ -65,7 +65,7 @@ def both(path: str, other_path: str) -> Iterator[tuple[Alignment, Alignment]]:
 
 
 def by_turns() -> Iterator[tuple[Alignment, Alignment]]:
-    """Alignments of standard input, two lines a pair."""
+    """Alignments of standard input, two lines per pair."""
     source = Source("-")
     alignments = read_links_after_text(source, source.name)
     for number, one in enumerate(alignments):
@@ -86,7 +86,7 @@ def f_measure(pairs: Iterator[tuple[Alignment, Alignment]], out: BinaryIO) -> No
 
 
 def grid(alignment: Alignment) -> str:
-    """Links as stars, a row a source word.
+    """Links as stars, one row per source word.
 
     >>> print(grid(Alignment(frozenset({(0, 1)}))), end="")
      01
@@ -104,7 +104,7 @@ def grid(alignment: Alignment) -> str:
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     guarded(run, sys.argv[1:])
 
 

@@ -23,7 +23,7 @@ from xalign.io.pharaoh import pharaoh
 from xalign.links.probabilities import Floats
 
 EVEN = 0.75
-"""Mean of what words give at most at which a pair is as likely a translation as not."""
+"""Mean of words' highest probabilities at which a pair is as likely a translation as not."""
 LEAST = 1e-6
 
 
@@ -45,12 +45,12 @@ class Aligner:
         quiet: bool = True,
         use_gdb: bool = False,
     ) -> None:
-        """Align sentences, words separated by spaces, and write a line for each to all files named.
+        """Align sentences of space-separated words, and write one line per pair to each file named.
 
-        ``fwd`` links are one a target word, ``rev`` one a source word, both source-target. Scores
-        are costs, as eflomal's: the lower the likelier, of all target words (``fwd``) or source
-        words (``rev``) the mean of what they give at most as log odds against `EVEN`: below 0 a
-        pair is rather a translation than not. Of an empty side, ``inf``.
+        ``fwd`` links are one per target word, ``rev`` one per source word, both source-target.
+        Scores are costs, as in eflomal: the lower, the likelier. A cost is the mean of the highest
+        probabilities of target words (``fwd``) or source words (``rev``), as log odds against
+        `EVEN`: below 0 a pair is more likely a translation than not. An empty side gives ``inf``.
 
         Errors: `ValueError` when there are more sentences on one side than on the other.
         """
@@ -92,7 +92,7 @@ def paired(src: Iterable[str], tgt: Iterable[str]) -> Iterator[SentencePair]:
 
 
 def cost(best: Floats) -> float:
-    """Log odds against the mean of ``best``, over those of `EVEN`; of no words, infinite."""
+    """Log odds against the mean of ``best``, over those of `EVEN`; infinite without words."""
     if not len(best):
         return math.inf
     mean = min(max(float(best.mean(dtype=float)), LEAST), 1 - LEAST)
@@ -105,7 +105,7 @@ def log_odds(share: float) -> float:
 
 
 def calculate_priors(*sentences_and_links: Iterable[str]) -> tuple[dict[Any, float], ...]:
-    """What eflomal would learn from links, for `write_priors`: five times nothing."""
+    """Priors that eflomal would learn from links, for `write_priors`: five empty ones."""
     return {}, {}, {}, {}, {}
 
 
@@ -114,7 +114,7 @@ def write_priors(file: TextIO, *priors: dict[Any, float]) -> None:
 
 
 def options() -> argparse.ArgumentParser:
-    """eflomal-align's options."""
+    """Options of eflomal-align."""
     parser = argparse.ArgumentParser("eflomal-align", description=__doc__)
     for short, long, what in (
         ("-i", "--input", "pairs, as source ||| target"),
@@ -168,7 +168,7 @@ def run(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     guarded(run, sys.argv[1:])
 
 

@@ -1,7 +1,7 @@
-"""``fast_align``: its options, its output.
+"""``fast_align``: the same options and output.
 
-What it learns from the corpus is not needed here: options that steer learning are accepted, and
-named once under ``-v``. A line with a blank side, which stops fast_align, gives an empty line.
+Nothing is learnt from the corpus: options that steer learning are accepted, and named once under
+``-v``. A line with a blank side, which stops fast_align, gives an empty line.
 """
 
 import argparse
@@ -31,20 +31,20 @@ LEARNING = {
     "t": "beam_threshold",
     "b": "thread_buffer_size",
 }
-"""Options about learning, without meaning here."""
+"""Options for learning, which have no effect here."""
 FLAGS = ("d", "o", "N")
 TENSION = "4"
 
 
 def options() -> argparse.ArgumentParser:
-    """fast_align's options."""
+    """Options of fast_align."""
     parser = argparse.ArgumentParser("fast_align", description=__doc__)
     parser.add_argument("-i", "--input", required=True, help="sentence pairs; - with -f")
-    parser.add_argument("-r", "--reverse", action="store_true", help="one link a source word")
+    parser.add_argument("-r", "--reverse", action="store_true", help="one link per source word")
     parser.add_argument("-s", "--print_scores", action="store_true", help="a score after links")
-    parser.add_argument("-v", "--variational_bayes", action="store_true", help="as always; talk")
+    parser.add_argument("-v", "--variational_bayes", action="store_true", help="always on; talk")
     parser.add_argument("-f", "--force_align", metavar="FILE", help="repeat text before links")
-    parser.add_argument("-p", "--conditional_probabilities", metavar="FILE", help="made, and empty")
+    parser.add_argument("-p", "--conditional_probabilities", metavar="FILE", help="an empty file")
     for short, long in LEARNING.items():
         kind = {"action": "store_true"} if short in FLAGS else {"metavar": "X"}
         parser.add_argument(f"-{short}", f"--{long}", help="no meaning here", **kind)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def log_likelihood(found: WordProbabilities, *, is_reverse: bool) -> float:
-    """Sum of the logarithms of what each target word (or source word) gives at most."""
+    """Sum of the logarithms of the highest probability of each target word (or source word)."""
     best = found.best_forward if is_reverse else found.best_backward
     return sum(math.log(max(p, NEGLIGIBLE)) for p in best.tolist())
 
@@ -96,7 +96,7 @@ def run(arguments: list[str]) -> None:
 
 
 def line(pair: SentencePair, found: WordProbabilities, chosen: argparse.Namespace) -> str:
-    """What fast_align prints of a pair."""
+    """The line that fast_align prints for a pair."""
     links = str(found.alignment("reverse" if chosen.reverse else "forward"))
     score = f" ||| {log_likelihood(found, is_reverse=chosen.reverse):g}"
     if chosen.force_align is not None:
@@ -105,7 +105,7 @@ def line(pair: SentencePair, found: WordProbabilities, chosen: argparse.Namespac
 
 
 def main() -> None:
-    """The program."""
+    """Run the program."""
     guarded(run, sys.argv[1:])
 
 

@@ -1,4 +1,4 @@
-"""What the drop-in programs share: the aligner, messages, errors as one line."""
+"""Common parts of the drop-in programs: the aligner, messages, errors as one line."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
 
 SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XALIGN_PRECISION"}
-"""Environment variables for what the programs have no options for."""
+"""Environment variables for settings that the programs have no options for."""
 
 
 def load_aligner() -> "Aligner":
@@ -26,7 +26,7 @@ def load_aligner() -> "Aligner":
 
 
 def say(message: str) -> None:
-    """A line on stderr, if anybody listens there."""
+    """Print ``message`` on stderr, if it is open."""
     if sys.stderr is not None:
         with suppress(OSError):
             print(message, file=sys.stderr, flush=True)

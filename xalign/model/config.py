@@ -83,7 +83,7 @@ class CrossAlignConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractionRule:
-    """How links are read off a network.
+    """Rule by which links are read off a network.
 
     ``binary``: word pairs whose probability, given by the network's link head, exceeds
     ``threshold``. ``words``: word pairs whose probability, the ``average`` of what each word gives

@@ -79,7 +79,7 @@ def plain_letter(letter: str) -> str:
 
 
 def recut_words(words: Words, random: np.random.Generator) -> tuple[Words, Origins]:
-    """Words of a sentence as another segmenter might cut them, and for each what it was made of.
+    """Words of a sentence as another segmenter might cut them, and the original words of each.
 
     Words of kana or Han are cut in two anywhere, or joined to the next one of the same kind; other
     words are cut beside a hyphen or an apostrophe.

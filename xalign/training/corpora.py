@@ -91,7 +91,7 @@ def join_sentences(sentences: Sequence[PieceSentence]) -> PieceSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """How a corpus is changed before it is cut into pieces.
+    """Changes to a corpus before it is cut into pieces.
 
     Pairs with a side of more than ``max_pieces`` pieces are left out; with ``hold_out`` k, every
     k-th line is too.

@@ -26,7 +26,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How a step is computed: a thread or device takes ``shard_pieces`` pieces at once.
+    """Settings of a step: a thread or device takes ``shard_pieces`` pieces at once.
 
     With ``bf16``, matrix products are computed in bfloat16.
     """
@@ -37,7 +37,7 @@ class Batching:
 
 
 def share_of_rate(schedule: Schedule, step: int) -> float:
-    """Share of the full learning rate at ``step``, from 0: it rises for ``warmup`` steps, then falls."""
+    """Share of the full learning rate at ``step``, from 0: it rises for ``warmup``, then falls."""
     rising = (step + 1) / (schedule.warmup + 1)
     falling = (schedule.steps - step) / max(1, schedule.steps - schedule.warmup)
     return min(1.0, rising, falling)
@@ -182,7 +182,7 @@ def add_over_processes(tensors: Sequence[Tensor]) -> None:
 
 def exchange(tensors: Sequence[Tensor]) -> None:
     """Compute the sums of `add_over_processes`."""
-    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # in the same order in every process
+    for kind in dict.fromkeys(tensor.dtype for tensor in tensors):  # one order in all processes
         mine = [tensor for tensor in tensors if tensor.dtype == kind]
         flat = torch.cat([tensor.flatten() for tensor in mine])
         dist.all_reduce(flat)

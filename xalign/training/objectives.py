@@ -74,8 +74,8 @@ def ssa_objective(
 ) -> Objective:
     """Stage 2: learn the links of words that a frozen ``teacher`` finds (eq. 12).
 
-    The links are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and the
-    network only some: it has to link the others by their context and the translation. With
+    The links are read off by ``teacher_rule``. With ``masking``, the teacher sees all pieces and
+    the network only some: it has to link the others by their context and the translation. With
     ``evidence``, links given with the examples (another aligner's, say) count too: a sure link adds
     half of ``evidence`` to the teacher's probability, no link subtracts as much, and a possible
     link (found in one direction, say) leaves it unchanged.

@@ -96,7 +96,7 @@ class Run:
         batches: Iterator[Examples],
         show: Callable[[dict[str, Any]], None],
     ) -> None:
-        """Train to the end; ``show`` gets a record after every step, with AER if it was validated."""
+        """Train to the end; ``show`` gets a record after every step, with AER if validated."""
         losses: list[float] = []
         schedule = self.trainer.schedule
         if schedule.steps == 0:

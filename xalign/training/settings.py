@@ -134,8 +134,8 @@ class Schedule:
     rate of the cross-attention layers (and the TLM head), ``self_lr`` that of the top
     ``tune_self`` self-attention layers and, if asked, of the embeddings, ``head_lr`` that of the
     link head; all else is frozen. A share ``mask_rate`` of the pieces are masked: in stage 1 they
-    are predicted, in stage 2 linked without being seen. A share ``join`` of the examples are several
-    pairs end to end, of at most ``max_pieces`` on a side. Every ``every`` steps the run is
+    are predicted, in stage 2 linked without being seen. A share ``join`` of the examples are
+    several pairs end to end, of at most ``max_pieces`` on a side. Every ``every`` steps the run is
     validated and saved; it ends early after ``patience`` validations without a better mean AER.
     """
 

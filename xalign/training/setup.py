@@ -187,7 +187,7 @@ def load_teacher(name: str, student: Checkpoint) -> Checkpoint:
 def preparation_for(
     settings: TrainSettings | FinetuneSettings, checkpoint: Checkpoint, hold_out: int = 0
 ) -> Preparation:
-    """How corpora are changed and cut for a model."""
+    """Preparation of corpora for a model."""
     return Preparation(
         max_pieces=min(settings.text.max_pieces, checkpoint.network.config.max_positions),
         hold_out=hold_out,

