@@ -1,15 +1,30 @@
-"""Small things that many tests need: a tiny random network, its tokenizer, and where data lies."""
+"""Small things that many tests need: tiny networks, encoders, pairs, commands, and data."""
 
-from dataclasses import replace
+import io
+import random
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+import tokenizers
 import torch
+from tokenizers import models, normalizers, pre_tokenizers, processors
+from typer.testing import CliRunner, Result
 
+import os
 from xalign.aligning.aligner import Aligner
+from xalign.aligning.settings import AlignerSettings
+from xalign.alignment import SentencePair
+from xalign.cli.main import app
+from xalign.io.files import Source
+from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig, ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
+from xalign.model.packing import PieceSentence
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.tokenizer import Tokenizer
 
@@ -18,10 +33,11 @@ hypothesis.settings.load_profile("xalign")
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
-GOLD_TEST = ROOT.parent / "shared" / "data" / "gold" / "test"
+GOLD_TEST = Path(os.environ.get("XALIGN_GOLD_TEST", "no-such-folder"))
+"""The five published test sets: NAME.txt, NAME.talp and outputs of other systems."""
 
 needs_gold_test = pytest.mark.skipif(
-    not GOLD_TEST.is_dir(), reason="the five published test sets are not on this machine"
+    not GOLD_TEST.is_dir(), reason="XALIGN_GOLD_TEST names no folder with the five published test sets"
 )
 
 
@@ -94,6 +110,28 @@ def tiny_aligner(
     )
 
 
+def sentence(*ids: int) -> PieceSentence:
+    """A sentence with a word for each piece but the first and the last."""
+    return PieceSentence([0, *ids, 2], [-1, *range(len(ids)), -1])
+
+
+def varied_pairs(count: int) -> list[SentencePair]:
+    """Pairs of made-up words, some empty, some longer than the tiny encoder's limit."""
+    draw = random.Random(0)
+
+    def words() -> tuple[str, ...]:
+        length = draw.choice([0, 1, 3, 10, 15, 40])
+        return tuple("".join(draw.choices("abcdefgh", k=draw.randint(1, 6))) for _ in range(length))
+
+    return [SentencePair(words(), words()) for _ in range(count)]
+
+
+def example_pairs() -> list[SentencePair]:
+    """A hundred German-English pairs."""
+    path = str(EXAMPLES / "de-en.txt")
+    return list(read_pairs(Source(path), path))
+
+
 def default_with(rule: ExtractionRule | None = None, window: int | None = None) -> Aligner:
     """The embedded model with another rule, or another window."""
     checkpoint = load()
@@ -107,3 +145,130 @@ def default_with(rule: ExtractionRule | None = None, window: int | None = None) 
 def default_aligner() -> Aligner:
     """The embedded model, the same on every machine."""
     return Aligner.from_pretrained(device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Replace the embedded model by a tiny one; gives the options that it was asked for."""
+    asked: dict[str, Any] = {}
+
+    def from_settings(settings: AlignerSettings) -> Aligner:
+        asked.update(asdict(settings))
+        return tiny_aligner()
+
+    monkeypatch.setattr(Aligner, "from_settings", from_settings)
+    return asked
+
+
+@pytest.fixture
+def tiny_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the embedded model by a tiny one, whose threshold may be chosen."""
+
+    def from_settings(settings: AlignerSettings) -> Aligner:
+        chosen = 0.2 if settings.threshold is None else settings.threshold
+        return tiny_aligner(ExtractionRule(method="words", threshold=chosen, scale=0.3))
+
+    monkeypatch.setattr(Aligner, "from_settings", from_settings)
+
+
+def run(*arguments: object, stdin: str | bytes = "") -> Result:
+    """`xalign` in this process."""
+    return CliRunner().invoke(app, list(map(str, arguments)), input=stdin)
+
+
+def run_process(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """`xalign` in a process of its own."""
+    command = [sys.executable, "-m", "xalign", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    buffer: Any = None
+
+    def isatty(self) -> bool:
+        return True
+
+
+ENCODER_SIZES = {
+    "vocab_size": 40,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 40,
+    "initializer_range": 0.2,
+}
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def bert_tokenizer() -> tokenizers.Tokenizer:
+    """Word pieces of single letters."""
+    names = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *LETTERS[:15],
+        *(f"##{c}" for c in LETTERS[:15]),
+    ]
+    found = tokenizers.Tokenizer(
+        models.WordPiece({name: k for k, name in enumerate(names)}, unk_token="[UNK]")
+    )
+    found.normalizer = normalizers.BertNormalizer()
+    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    found.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return found
+
+
+def roberta_tokenizer() -> tokenizers.Tokenizer:
+    """Unigrams of single letters, with word starts."""
+    pieces = [
+        ("<s>", 0.0),
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -1.0),
+        *((c, -2.0) for c in LETTERS),
+        ("<mask>", 0.0),
+    ]
+    found = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3))
+    found.pre_tokenizer = pre_tokenizers.Metaspace()
+    found.post_processor = processors.TemplateProcessing(
+        "<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return found
+
+
+def save(folder: Path, kind: str, **changes: Any) -> Any:
+    """An encoder of random weights in ``folder``, as transformers itself saves it."""
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {**ENCODER_SIZES, **changes}
+    if kind == "bert":
+        encoder: Any = transformers.BertModel(transformers.BertConfig(**sizes))
+        tokenizer, names = (
+            bert_tokenizer(),
+            {
+                "unk_token": "[UNK]",
+                "cls_token": "[CLS]",
+                "sep_token": "[SEP]",
+                "pad_token": "[PAD]",
+            },
+        )
+    else:
+        encoder = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**sizes))
+        tokenizer, names = (
+            roberta_tokenizer(),
+            {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"},
+        )
+    encoder.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(
+        folder
+    )
+    return encoder.eval()

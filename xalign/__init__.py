@@ -7,23 +7,55 @@
 0-0 1-1
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from xalign.alignment import Alignment, GoldAlignment, SentencePair
-from xalign.errors import XalignError
-from xalign.links.metrics import score
+from xalign.alignment import Alignment, GoldAlignment, ScoredAlignment, SentencePair
+from xalign.errors import (
+    DeviceError,
+    EngineError,
+    InputError,
+    ModelError,
+    TrainingError,
+    XalignError,
+)
+from xalign.links.metrics import Score, score
 
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
+    from xalign.links.probabilities import WordProbabilities
 
 __version__ = "0.1.0"
-__all__ = ["Aligner", "Alignment", "GoldAlignment", "SentencePair", "XalignError", "score"]
+__all__ = [
+    "Aligner",
+    "Alignment",
+    "DeviceError",
+    "EngineError",
+    "GoldAlignment",
+    "InputError",
+    "ModelError",
+    "Score",
+    "ScoredAlignment",
+    "SentencePair",
+    "TrainingError",
+    "WordProbabilities",
+    "XalignError",
+    "score",
+]
+LATER = {
+    "Aligner": "xalign.aligning.aligner",
+    "WordProbabilities": "xalign.links.probabilities",
+}
+"""Names that are imported at their first use: torch and numpy take seconds to import."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Aligner` at its first use: it needs torch, which takes seconds to import."""
-    if name == "Aligner":
-        from xalign.aligning.aligner import Aligner
-
-        return Aligner
+    """Import one of the names in `LATER`."""
+    if name in LATER:
+        return getattr(importlib.import_module(LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All public names."""
+    return [*__all__, "__version__"]

@@ -1,24 +1,48 @@
 """Messages, progress and summaries of the command line, all on stderr."""
 
 import contextlib
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 
 NAMED_LINES = 5
 """Number of bad lines that are named one by one; all are counted."""
 
 
-def say(message: str) -> None:
-    """Print ``message`` on stderr, if it is open; a failure there never stops the work."""
+def say(message: str, prefix: str = "xalign: ") -> None:
+    """Print a line on stderr, if it is open: messages never stop the work."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(f"xalign: {message}", file=sys.stderr, flush=True)
+            print(f"{prefix}{message}", file=sys.stderr, flush=True)
+
+
+def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str]:
+    """Exit code of a program, and its error message: 1, or 130 when interrupted, else 0.
+
+    A reader that closes our output early, such as ``head``, has read enough: that is success. With
+    ``reraise``, an error is raised again, for its traceback.
+    """
+    try:
+        run()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (KeyboardInterrupt, XalignError, OSError) as error:
+        if reraise:
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            return 130, "interrupted"
+        if isinstance(error, OSError):  # a full disk, for example
+            return 1, f"{error.filename or 'output'}: {error.strerror or error}"
+        return 1, str(error)
+    return 0, ""
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -1,19 +1,15 @@
 """Word pairs and what follows from their probabilities."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import EXAMPLES, default_with
+from tests.conftest import default_with, example_pairs
 from xalign import Aligner, SentencePair
 from xalign.alignment import Alignment
-from xalign.errors import ModelError
-from xalign.io.files import Source
-from xalign.io.pairs import read_pairs
 from xalign.links.probabilities import WordProbabilities
 from xalign.model.config import ExtractionRule
 from xalign.weights.checkpoint import load
@@ -63,11 +59,7 @@ def test_the_score_is_the_mean_of_what_words_give_at_most() -> None:
     assert table([[0.75, 0.25], [0.5, 0.25]]).score == pytest.approx((0.625 + 0.5) / 2)
 
 
-def example_pairs() -> list[SentencePair]:
-    path = str(EXAMPLES / "de-en.txt")
-    return list(read_pairs(Source(path), path))
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [
@@ -79,7 +71,8 @@ def example_pairs() -> list[SentencePair]:
     ids=["arithmetic", "geometric", "pieces", "argmax"],
 )
 def test_links_are_those_of_the_short_way_in_windows_too(rule: ExtractionRule) -> None:
-    pairs = [*example_pairs(), SentencePair((), ("a",))]
+    joined = [sum((getattr(p, side) for p in example_pairs()), ()) for side in ("src", "tgt")]
+    pairs = [*example_pairs(), SentencePair(*joined), SentencePair((), ("a",))]
     for window in (512, 16):
         aligner = default_with(rule=rule, window=window)
         expected = list(aligner.align(pairs))
@@ -92,6 +85,7 @@ def test_links_are_those_of_the_short_way_in_windows_too(rule: ExtractionRule) -
     assert str(found[-1].scored()) == ""
 
 
+@pytest.mark.slow
 def test_translations_score_higher_than_other_sentences() -> None:
     aligner = Aligner.from_pretrained(device="cpu")
     pairs = [pair for pair in example_pairs() if not pair.is_empty]
@@ -101,6 +95,7 @@ def test_translations_score_higher_than_other_sentences() -> None:
     assert all(0 <= score <= 1 for score in right + wrong)
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_company() -> None:
     aligner = Aligner.from_pretrained(device="cpu", batch_pieces=300)
     pairs = example_pairs()
@@ -114,6 +109,7 @@ def test_numbers_do_not_depend_on_company() -> None:
 POINTS = ((0.0, 0.0), (0.5, 0.2), (1.0, 0.9))
 
 
+@pytest.mark.slow
 def test_calibration_changes_numbers_and_the_unit_of_thresholds_but_no_links() -> None:
     raw = load().rule
     assert raw.calibration
@@ -129,6 +125,7 @@ def test_calibration_changes_numbers_and_the_unit_of_thresholds_but_no_links() -
         assert [one.alignment() for one in found] == list(without.align(pairs))
 
 
+@pytest.mark.slow
 def test_a_threshold_is_of_calibrated_probabilities() -> None:
     aligner = Aligner.from_pretrained(device="cpu", precision="fp32", threshold=0.7)
     pairs = example_pairs()
@@ -136,19 +133,3 @@ def test_a_threshold_is_of_calibrated_probabilities() -> None:
     for found, alignment in zip(aligner.probabilities(pairs), links, strict=True):
         assert found.alignment() == alignment
         assert set(found.scored().above(0.7)) == set(alignment)
-
-
-@pytest.mark.parametrize(
-    "points",
-    [
-        ((0, 0),),
-        ((0, 0), (1, 1.1)),
-        ((0, 0.1), (1, 1)),
-        ((0, 0), (0.5, 0.5), (0.4, 0.6), (1, 1)),
-        ((0, 0), (0.9, 0.9)),
-        ((0,), (1,)),
-    ],
-)
-def test_points_that_do_not_rise_are_an_error(points: Any) -> None:
-    with pytest.raises(ModelError, match="expected a calibration of rising pairs"):
-        ExtractionRule(calibration=points)

@@ -170,7 +170,8 @@ class Aligner:
     def _read_batch(self, readings: list[Reading], *, only_links: bool) -> list[WordProbabilities]:
         """Read pairs of similar size, window by window; only long pairs have several windows."""
         while waiting := [reading for reading in readings if reading.window]:
-            found = self._read_windows([reading.pieces for reading in waiting], only_links)
+            is_enough = only_links and not any(reading.is_long for reading in waiting)
+            found = self._read_windows([reading.pieces for reading in waiting], is_enough)
             for reading, words in zip(waiting, found, strict=True):
                 reading.take(words)
         with self._lock:

@@ -185,7 +185,7 @@ def run_workers(
         import ray.data
     except ImportError as error:
         raise EngineError(
-            "the engine ray is not installed; run: pip install 'xalign[ray]'"
+            "the engine ray is not installed; run: pip install 'ray[data]'"
         ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -2,9 +2,8 @@
 
 import functools
 import os
-import sys
 from collections.abc import Callable
-from typing import Annotated, NoReturn, ParamSpec
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -15,8 +14,7 @@ from xalign.cli.links import rethreshold, score, symmetrize
 from xalign.cli.options import GroupedCommand, help_text
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
-from xalign.console import say
-from xalign.errors import XalignError
+from xalign.console import outcome, say
 
 P = ParamSpec("P")
 
@@ -50,35 +48,17 @@ def main(
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """``command`` with errors as one line on stderr, and exit codes: 1, or 130 when interrupted.
-
-    A reader that closes our output early, such as ``head``, has read enough: that is success.
-    """
+    """``command`` with errors as one line on stderr; see `outcome`."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except KeyboardInterrupt:
-            fail("interrupted", 130)
-        except XalignError as error:
-            fail(str(error), 1)
-        except OSError as error:  # a full disk, say
-            fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+        debug = bool(os.environ.get("XALIGN_DEBUG"))
+        code, message = outcome(functools.partial(command, *args, **kwargs), reraise=debug)
+        if code:
+            say(message)
+            raise typer.Exit(code)
 
     return run
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """Print ``message`` on stderr and stop; with ``--debug``, show the traceback instead."""
-    if os.environ.get("XALIGN_DEBUG"):
-        raise
-    say(message)
-    raise typer.Exit(code)
 
 
 for command in (

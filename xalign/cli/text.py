@@ -196,6 +196,8 @@ def with_given_links(
     with closing(Source(path)) as source:
         given = read_any_links(source, source.name)
         for number, (pair, links) in enumerate(side_by_side(pairs, given, pairs_path, path), 1):
+            if pair.is_empty:  # blank, or a line that cannot be read
+                links = ScoredAlignment({})
             for i, j in links.probabilities:
                 if i >= len(pair.src) or j >= len(pair.tgt):
                     sizes = f"{len(pair.src)} and {len(pair.tgt)} words"

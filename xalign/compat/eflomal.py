@@ -22,7 +22,7 @@ from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
 from xalign.links.probabilities import Floats
 
-EVEN = 0.75
+EVEN = 0.7
 """Mean of words' highest probabilities at which a pair is as likely a translation as not."""
 LEAST = 1e-6
 

@@ -3,10 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from xalign.errors import XalignError
+from xalign import console
 
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
@@ -25,23 +25,13 @@ def load_aligner() -> "Aligner":
     return Aligner.from_pretrained(**named)  # type: ignore[arg-type]
 
 
-def say(message: str) -> None:
-    """Print ``message`` on stderr, if it is open."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(message, file=sys.stderr, flush=True)
+say = partial(console.say, prefix="")
+"""Print a line on stderr, as the programs that are replaced do."""
 
 
 def guarded(run: Callable[[list[str]], None], arguments: list[str]) -> None:
-    """Run a program; an error is one line on stderr and exit code 1."""
-    try:
-        run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (XalignError, OSError) as error:
-        say(str(error))
-        sys.exit(1)
+    """Run a program; an error is one line on stderr, without xalign's name."""
+    code, message = console.outcome(partial(run, arguments))
+    if code:
+        say(message)
+        sys.exit(code)

@@ -51,7 +51,7 @@ def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gol
     texts = [line.decode(errors="backslashreplace").strip(" \r") for line in lines]
     first = next((text for text in texts if text), "")
     if NAACL.fullmatch(first):
-        return gold_from(read_naacl(texts, path), "naacl", 1, base)
+        return gold_from(collect_naacl(texts, path), "naacl", 1, base)
     if first.count("\t") == 2:
         links = [text.split("\t") for text in texts]
         return gold_from(
@@ -131,7 +131,7 @@ def parse_table(row: Sequence[str], path: str, number: int) -> list[Marked]:
     )
 
 
-def read_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
+def collect_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
     """Links of NAACL/WPT lines, collected by sentence number; a missing number has no links."""
     sentences: dict[int, list[Marked]] = {}
     for number, text in enumerate(texts, 1):

@@ -15,8 +15,8 @@ from operator import itemgetter
 from typing import IO
 
 from xalign.alignment import Alignment, SentencePair
+from xalign.io.formats import NULL
 
-NULL = "NULL"
 MAX_ENTRIES = 2_000_000
 """Word pairs counted in memory (a few hundred megabytes) before they go to disk, sorted."""
 

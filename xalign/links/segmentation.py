@@ -174,7 +174,7 @@ def tokenizer(name: TokenizerName, language: str) -> Cut:
         return moses(language) if name == "moses" else icu_words(language)
     except ImportError as error:
         raise XalignError(
-            f"--tokenize {name} needs {error.name}: pip install 'xalign[tokenize]'"
+            f"--tokenize {name} needs {error.name}: pip install sacremoses pyicu-wheels"
         ) from error
 
 
