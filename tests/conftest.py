@@ -1,6 +1,7 @@
 """Small things that many tests need: tiny networks, encoders, pairs, commands, and data."""
 
 import io
+import os
 import random
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors
 from typer.testing import CliRunner, Result
 
-import os
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import SentencePair
@@ -37,7 +37,8 @@ GOLD_TEST = Path(os.environ.get("XALIGN_GOLD_TEST", "no-such-folder"))
 """The five published test sets: NAME.txt, NAME.talp and outputs of other systems."""
 
 needs_gold_test = pytest.mark.skipif(
-    not GOLD_TEST.is_dir(), reason="XALIGN_GOLD_TEST names no folder with the five published test sets"
+    not GOLD_TEST.is_dir(),
+    reason="XALIGN_GOLD_TEST names no folder with the five published test sets",
 )
 
 

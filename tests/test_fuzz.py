@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def fuzzed_lines(count: int, seed: int) -> Iterator[bytes]:
             yield line + draw.choice(ENDS)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_in_and_out() -> None:
     errors: list[InputError] = []
     aligner = tiny_aligner(batch_pieces=4000)
@@ -79,6 +81,7 @@ def test_a_hundred_thousand_lines_in_and_out() -> None:
     assert counts.windowed >= 100
 
 
+@pytest.mark.slow
 def test_the_embedded_model_takes_any_line_too(default_aligner: Aligner) -> None:
     pairs = list(read_pairs(fuzzed_lines(3000, 1), "fuzz", lambda _: None))
     pairs = [pair for pair in pairs if len(pair.src) < 300]
@@ -94,6 +97,7 @@ def test_any_bytes_give_a_line_for_a_line(lines: list[bytes]) -> None:
     assert len(found) == len(lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.lists(

@@ -81,6 +81,7 @@ except SystemExit as stop:
     assert not loaded & {"torch", "transformers", "sentencepiece", "numpy", "tokenizers"}
 
 
+@pytest.mark.slow
 def test_the_embedded_model_loads_no_transformers() -> None:
     loaded = modules_after("import xalign; xalign.Aligner.from_pretrained(device='cpu')")
     assert "torch" in loaded

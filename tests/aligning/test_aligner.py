@@ -1,7 +1,6 @@
-"""The facade: the same links in any company, long sides, devices."""
+"""The facade: the same links in any company, and long sides."""
 
 import random
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,20 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.conftest import EXAMPLES, default_with, tiny_aligner
+from tests.conftest import EXAMPLES, default_with, example_pairs, tiny_aligner, varied_pairs
 from xalign.aligning.aligner import Aligner
-from xalign.aligning.devices import (
-    choose_device,
-    choose_devices,
-    choose_precision,
-    has_fast_int8,
-    usable_cores,
-)
+from xalign.aligning.devices import has_fast_int8
 from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError, InputError
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
-from xalign.io.pairs import read_pairs
 from xalign.links.metrics import score
 from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
@@ -35,23 +27,7 @@ BINARY = ExtractionRule(method="binary", threshold=0.05, scale=0.2)
 RULES = [ExtractionRule(), THRESHOLD, WORDS, BINARY]
 
 
-def examples() -> list[SentencePair]:
-    """A hundred German-English pairs."""
-    path = str(EXAMPLES / "de-en.txt")
-    return list(read_pairs(Source(path), path))
-
-
-def varied_pairs(count: int) -> list[SentencePair]:
-    """Pairs of made-up words, some empty, some longer than the tiny encoder's limit."""
-    draw = random.Random(0)
-
-    def sentence() -> tuple[str, ...]:
-        length = draw.choice([0, 1, 3, 10, 15, 40])
-        return tuple("".join(draw.choices("abcdefgh", k=draw.randint(1, 6))) for _ in range(length))
-
-    return [SentencePair(sentence(), sentence()) for _ in range(count)]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_batch_size_threads_and_order_never_change_a_link(rule: ExtractionRule) -> None:
     pairs = varied_pairs(300)
@@ -65,10 +41,11 @@ def test_batch_size_threads_and_order_never_change_a_link(rule: ExtractionRule) 
     assert [expected[place] for place in order] == list(shuffled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "auto"])
 def test_company_never_changes_a_link_of_the_embedded_model(precision: Precision) -> None:
     default_aligner = Aligner.from_pretrained(device="cpu", precision=precision)
-    pairs = examples()
+    pairs = example_pairs()
     together = list(default_aligner.align(pairs))
     assert [default_aligner.align_pair(pair.src, pair.tgt) for pair in pairs[:30]] == together[:30]
     checkpoint = Aligner.from_pretrained(
@@ -77,6 +54,7 @@ def test_company_never_changes_a_link_of_the_embedded_model(precision: Precision
     assert list(checkpoint.align(reversed(pairs))) == together[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "bf16", "fp16"])
 @pytest.mark.parametrize("rule", RULES)
 def test_every_precision_keeps_links_in_any_company(precision: str, rule: ExtractionRule) -> None:
@@ -155,20 +133,20 @@ def test_long_sides_are_cut_into_windows_and_counted() -> None:
     assert aligner.counts.windowed == 4
 
 
-def test_windows_link_text_like_a_single_pass_does(default_aligner: Aligner) -> None:
-    pairs = examples()[:40]
+@pytest.mark.slow
+def test_windows_link_text_like_a_single_pass_does() -> None:
+    pairs = example_pairs()[:40]
     src = tuple(word for pair in pairs for word in pair.src)
     tgt = tuple(word for pair in pairs for word in pair.tgt)
-    whole = default_aligner.align_pair(src, tgt).links
-    windowed_aligner = default_with(window=200)
-    windowed = windowed_aligner.align_pair(src, tgt).links
-    assert (default_aligner.counts.windowed, windowed_aligner.counts.windowed) == (0, 1)
+    aligners = default_with(window=512), default_with(window=200)
+    whole, windowed = (aligner.align_pair(src, tgt).links for aligner in aligners)
+    assert [aligner.counts.windowed for aligner in aligners] == [0, 1]
     assert 2 * len(whole & windowed) / (len(whole) + len(windowed)) > 0.85
 
 
 def test_the_embedded_model_links_the_examples(default_aligner: Aligner) -> None:
     gold = read_gold(Source(str(EXAMPLES / "de-en.talp")), "de-en.talp")
-    found = list(default_aligner.align(examples()[: len(gold.alignments)]))
+    found = list(default_aligner.align(example_pairs()[: len(gold.alignments)]))
     assert score(found, gold.alignments).aer < 0.05
 
 
@@ -183,27 +161,8 @@ def test_a_threshold_replaces_the_rule_of_the_model() -> None:
     strict = Aligner.from_pretrained("e5-small", device="cpu", layer=1, threshold=0.9)
     assert strict.rule == replace(E5_SMALL_RULE, threshold=0.9)
     loose = Aligner.from_pretrained("e5-small", device="cpu", layer=1, threshold=0.0001)
-    pair = examples()[13]
+    pair = example_pairs()[13]
     assert strict.align_pair(pair.src, pair.tgt).links < loose.align_pair(pair.src, pair.tgt).links
-
-
-def test_devices_are_chosen_or_refused() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in ("cpu", "cuda")
-    for name in ("gpu", "cuda:", "meta", ""):
-        with pytest.raises(DeviceError, match=f"expected the device auto, .* found '{name}'"):
-            choose_device(name)
-    count = torch.cuda.device_count()
-    with pytest.raises(DeviceError, match=f"has {count} GPUs; use --device cpu"):
-        choose_device(f"cuda:{count}")
-
-
-def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5})
-    assert usable_cores() == 3
-    assert Aligner.from_pretrained("e5-small", device="cpu", layer=0).threads == 3
-    monkeypatch.delattr("os.sched_getaffinity")
-    assert usable_cores() >= 1
 
 
 def test_aligning_leaves_the_threads_of_its_caller_alone() -> None:
@@ -229,52 +188,3 @@ def test_what_came_before_an_error_of_the_stream_is_not_lost() -> None:
 
 def test_half_a_surrogate_pair_is_a_word_like_any_other(default_aligner: Aligner) -> None:
     assert len(default_aligner.align_pair("\ud800", "a")) == 1
-
-
-def test_all_devices_are_the_gpus_or_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert list(map(str, choose_devices("all"))) == ["cuda:0", "cuda:1"]
-    assert list(map(str, choose_devices("cuda:1,cpu"))) == ["cuda:1", "cpu"]
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert list(map(str, choose_devices("all"))) == ["cpu"]
-
-
-def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    monkeypatch.setattr("xalign.aligning.devices.has_fast_int8", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("int8", "bf16")
-    with pytest.raises(DeviceError, match="int8 is for CPUs, not cuda; use --precision bf16"):
-        choose_precision("int8", gpu)
-    monkeypatch.setattr("xalign.aligning.devices.has_fast_int8", lambda: False)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
-    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("fp32", "fp16")
-    with pytest.raises(DeviceError, match="int8 needs AVX-512 VNNI; use --precision fp32"):
-        choose_precision("int8", cpu)
-    with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
-        choose_precision("int4", cpu)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
-@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_compiled_layers_find_the_same_links(precision: str) -> None:
-    plain = tiny_aligner(WORDS, precision=precision)
-    compiled = tiny_aligner(WORDS, precision=precision, compiled=True)
-    pairs = varied_pairs(100)
-    expected = [found.matrix() for found in plain.probabilities(pairs)]
-    for found, matrix in zip(compiled.probabilities(pairs), expected, strict=True):
-        assert found.matrix() == pytest.approx(matrix, abs=0.02 if precision == "bf16" else 1e-4)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
-def test_what_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch._inductor.config
-
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "/bin/false"))
-    torch.compiler.reset()
-    with pytest.raises(DeviceError, match=r"cannot be compiled for cpu: .*; leave out --compile"):
-        tiny_aligner(compiled=True, max_positions=33)
-    if has_fast_int8():
-        with pytest.raises(DeviceError, match="8-bit integers cannot be compiled"):
-            tiny_aligner(precision="int8", compiled=True)

@@ -73,6 +73,7 @@ def test_only_a_plain_file_is_cut(tmp_path: Path) -> None:
         cut_into_blocks(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_workers_write_what_one_aligner_writes(ray_on_two_cores: None, tmp_path: Path) -> None:
     path = corpus(tmp_path)
     done = list(align_with_ray(path, tmp_path / "out", SETTINGS, workers=2, size=2000))
@@ -83,6 +84,7 @@ def test_workers_write_what_one_aligner_writes(ray_on_two_cores: None, tmp_path:
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "out"]
 
 
+@pytest.mark.slow
 def test_the_command_line_names_bad_lines_of_the_whole_corpus(
     ray_on_two_cores: None, tmp_path: Path
 ) -> None:
@@ -95,6 +97,7 @@ def test_the_command_line_names_bad_lines_of_the_whole_corpus(
     assert out.read_bytes() == expected(path)
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_replaced(
     ray_on_two_cores: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_lost_worker_is_replaced(
     assert (tmp_path / "out").read_bytes() == expected(path)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +162,7 @@ def test_without_ray_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(EngineError, match=r"pip install 'xalign\[ray\]'"):
+    with pytest.raises(EngineError, match=r"pip install 'ray\[data\]'"):
         list(align_with_ray(corpus(tmp_path), tmp_path / "out", SETTINGS))
 
 

@@ -10,9 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from tests.cli.test_main import run
-from tests.conftest import EXAMPLES
-from tests.weights.test_backbones import save
+from tests.conftest import EXAMPLES, run, save
 
 CORPUS = EXAMPLES / "de-en.txt"
 SMALL = ["--every", "2", "--device", "cpu", "--threads", "1"]
@@ -36,6 +34,7 @@ def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(tmp_path / "encoder")
 
 
+@pytest.mark.slow
 def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     dev, first, second = tmp_path / "dev.txt", tmp_path / "first", tmp_path / "second"
     dev.write_text("ab c ||| ab c\n")
@@ -98,6 +97,7 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     assert len(aligned.stdout.splitlines()) == 100
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_by_its_file(encoder: str, tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     options: list[str | Path] = [
@@ -200,6 +200,7 @@ def test_a_model_that_cannot_be_loaded_is_named(name: str, tmp_path: Path) -> No
     assert f"{name}' cannot be loaded: " in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(encoder: str, tmp_path: Path) -> None:
     options = [
         "train",

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import EXAMPLES
 from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
+from xalign.io.files import Source
 from xalign.io.formats import READERS, WRITERS, AlignedPair, Format
 
 WORDS = st.lists(
@@ -111,3 +113,11 @@ def test_lines_are_those_of_the_tools_around_us(format: Format) -> None:
 def test_other_lines_are_errors_that_name_the_line(format: Format, text: str, message: str) -> None:
     with pytest.raises(InputError, match="^" + re.escape(message)):
         list(READERS[format](text.encode().split(b"\n"), "it"))
+
+
+def test_the_example_links_are_read() -> None:
+    source = Source(str(EXAMPLES / "de-en.align"))
+    assert (
+        sum(len(found.links.probabilities) for found in READERS["pharaoh"](source, source.name))
+        > 100
+    )

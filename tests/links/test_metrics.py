@@ -26,10 +26,6 @@ def test_a_worked_example() -> None:
     assert found.f1 == pytest.approx(2 * (2 / 9) / (2 / 3 + 1 / 3))
 
 
-def test_possible_links_contain_the_sure_ones() -> None:
-    assert GoldAlignment(links((0, 0)), links((1, 1))).possible == links((0, 0), (1, 1))
-
-
 def random_corpus(seed: int, pairs: int) -> tuple[list[Alignment], list[GoldAlignment]]:
     """Outputs and gold of pairs of 4 by 4 words."""
     draw = random.Random(seed)

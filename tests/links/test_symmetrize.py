@@ -2,13 +2,10 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from xalign.alignment import Alignment, Link
-from xalign.cli.main import app
 from xalign.links.symmetrize import Method, Order, invert, symmetrize
 
 METHODS: list[Method] = [
@@ -83,6 +80,7 @@ def by_brute_force(
     return {(j, i) for i, j in found} if order == "moses" else found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["atools", "moses"])
 def test_every_method_equals_brute_force(order: Order) -> None:
     for forward, reverse in random_pairs(10_000):
@@ -109,35 +107,3 @@ def test_every_method_lies_between_intersection_and_union() -> None:
 def test_inverting_twice_changes_nothing() -> None:
     for alignment, _ in random_pairs(50):
         assert invert(invert(alignment)) == alignment
-
-
-def run(*arguments: str | Path) -> tuple[int, str, str]:
-    """Exit code, output and messages of `xalign symmetrize`."""
-    done = CliRunner().invoke(app, ["symmetrize", *map(str, arguments)])
-    return done.exit_code, done.stdout, done.stderr
-
-
-def test_files_are_joined_line_by_line(tmp_path: Path) -> None:
-    one, other = tmp_path / "forward", tmp_path / "reverse"
-    one.write_text("0-0 1-1 2-1\n\ndas Haus ||| the house ||| 1-1 0-0\n")
-    other.write_text("0-0 1-1\n0-0\n0-0\n")
-    assert run("-i", one, "-j", other) == (0, "0-0 1-1 2-1\n0-0\n0-0 1-1\n", "")
-    assert run("-i", one, "-j", other, "-c", "intersect")[1] == "0-0 1-1\n\n0-0\n"
-    assert run("-i", one, "-c", "invert")[1] == "0-0 1-1 1-2\n\n0-0 1-1\n"
-    assert run("-i", one, "-j", other, "-o", tmp_path / "out")[0] == 0
-    assert (tmp_path / "out").read_text() == "0-0 1-1 2-1\n0-0\n0-0 1-1\n"
-
-
-def test_unequal_files_and_odd_links_are_errors(tmp_path: Path) -> None:
-    one, other = tmp_path / "forward", tmp_path / "reverse"
-    one.write_text("0-0\n0-0\n")
-    other.write_text("0-0\n")
-    code, out, err = run("-i", one, "-j", other)
-    assert (code, out) == (1, "0-0\n")
-    assert f"{other}:2: expected a line for line 2 of {one}, found the end" in err
-    other.write_text("0-0\n0-0:0.5\n")
-    assert (
-        f"{other}:2: expected a link such as 3-4, found '0-0:0.5'" in run("-i", one, "-j", other)[2]
-    )
-    assert run("-i", one)[0] == 2
-    assert run("-i", one, "-j", other, "-c", "invert")[0] == 2

@@ -1,28 +1,17 @@
 """The network against loops over single positions, and what must not change its states."""
 
 import math
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import torch
-import transformers
-from torch import Tensor, nn
-from transformers.models.bert import modeling_bert
+from torch import Tensor
 
-from tests.conftest import tiny_config, tiny_network
-from xalign.errors import ModelError
-from xalign.model.config import CrossAlignConfig
+from tests.conftest import sentence, tiny_config, tiny_network
 from xalign.model.cross_align import SIMILARITY_SCALE, CrossAlign, init_as_identity
 from xalign.model.layers import Layer
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.model.quantized import linear
-from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE
-
-
-def sentence(*ids: int) -> PieceSentence:
-    """A sentence with a word for each piece but the first and the last."""
-    return PieceSentence([0, *ids, 2], [-1, *range(len(ids)), -1])
-
 
 PAIRS = [
     (sentence(5, 6, 7), sentence(8, 9)),
@@ -85,43 +74,6 @@ def test_states_equal_those_of_loops_over_positions() -> None:
 
 
 @torch.no_grad()
-def test_a_cross_layer_equals_the_cross_attention_of_transformers() -> None:
-    network = tiny_network()
-    layer, batch = network.layers[-1], pack_pairs(PAIRS)
-    assert isinstance(layer, Layer)
-    config = transformers.BertConfig(
-        hidden_size=32, num_attention_heads=4, intermediate_size=48, layer_norm_eps=1e-12
-    )
-    theirs = nn.ModuleDict(
-        {
-            "attention": modeling_bert.BertAttention(config, is_cross_attention=True),
-            "intermediate": modeling_bert.BertIntermediate(config),
-            "output": modeling_bert.BertOutput(config),
-        }
-    ).eval()
-    weights: dict[str, Tensor] = {}
-    for part in ("weight", "bias"):
-        joint = getattr(layer.query_key_value, part).chunk(3)
-        names = BERT_QUERY_KEY_VALUE
-        weights |= {f"{name}.{part}": data for name, data in zip(names, joint, strict=True)}
-        for our, their in BERT_NAMES.items():
-            weights[f"{their}.{part}"] = getattr(getattr(layer, our), part)
-    theirs.load_state_dict(weights)
-    states = torch.randn(len(batch.ids), 32, generator=torch.Generator().manual_seed(0))
-    ours = batch.unpack(layer(states, batch)).tensor_split(2)
-    sides, masks = batch.unpack(states).tensor_split(2), batch.mask.tensor_split(2)
-    for k in range(2):
-        hidden = torch.zeros(3, 1, 1, masks[0].shape[1]).masked_fill(
-            ~masks[1 - k][:, None, None], torch.finfo(torch.float).min
-        )
-        attended, _ = theirs["attention"](
-            sides[k], encoder_hidden_states=sides[1 - k], encoder_attention_mask=hidden
-        )
-        expected = theirs["output"](theirs["intermediate"](attended), attended)
-        torch.testing.assert_close(ours[k][masks[k]], expected[masks[k]])
-
-
-@torch.no_grad()
 def test_swapping_the_sides_swaps_the_states_exactly() -> None:
     network = tiny_network()
     src, tgt = network(batch := pack_pairs(PAIRS))
@@ -149,7 +101,7 @@ def test_company_and_padding_never_change_a_state(
 @torch.no_grad()
 def test_layers_above_the_alignment_layer_are_not_needed() -> None:
     network = tiny_network(tiny_config(num_cross_layers=2))
-    config = CrossAlignConfig(**{**as_dict(network.config), "align_layer": 2})
+    config = replace(network.config, align_layer=2)
     lower = CrossAlign(config)
     lower.load_state_dict(network.state_dict())
     before = lower(pack_pairs(PAIRS))
@@ -162,8 +114,8 @@ def test_layers_above_the_alignment_layer_are_not_needed() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("num_self_layers", [0, 2])
 def test_cross_layers_that_start_as_the_identity_pass_states_on(num_self_layers: int) -> None:
-    sizes = as_dict(tiny_config(num_cross_layers=2)) | {"num_self_layers": num_self_layers}
-    network = CrossAlign(CrossAlignConfig(**sizes | {"align_layer": num_self_layers}))
+    sizes = {"num_self_layers": num_self_layers, "align_layer": num_self_layers}
+    network = CrossAlign(replace(tiny_config(num_cross_layers=2), **sizes))
     *_, before = network.layer_states(pack_pairs(PAIRS))
     init_as_identity(network, torch.Generator().manual_seed(1))
     states = list(network.layer_states(pack_pairs(PAIRS)))
@@ -174,8 +126,7 @@ def test_cross_layers_that_start_as_the_identity_pass_states_on(num_self_layers:
 
 @torch.no_grad()
 def test_attention_that_starts_with_the_identity_is_the_similarity_of_links() -> None:
-    sizes = as_dict(tiny_config()) | {"num_heads": 1}
-    network = CrossAlign(CrossAlignConfig(**sizes))
+    network = CrossAlign(replace(tiny_config(), num_heads=1))
     init_as_identity(network, torch.Generator().manual_seed(1))
     width, projection = network.config.width, network.layers[-1].get_submodule("query_key_value")
     x, y = torch.randn(2, 7, width)
@@ -185,16 +136,3 @@ def test_attention_that_starts_with_the_identity_is_the_similarity_of_links() ->
     torch.testing.assert_close(query @ other.T / math.sqrt(width), scale * x @ y.T)
     torch.testing.assert_close(query, key)
     torch.testing.assert_close(value @ value.T, x @ x.T)
-
-
-def as_dict(config: CrossAlignConfig) -> dict[str, Any]:
-    """Sizes by name."""
-    return {name: getattr(config, name) for name in config.__slots__}
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("num_heads", 5), ("align_layer", 4), ("align_layer", -1)]
-)
-def test_impossible_sizes_are_refused(name: str, value: int) -> None:
-    with pytest.raises(ModelError, match=r"^expected "):
-        CrossAlignConfig(**{**as_dict(tiny_config()), name: value})

@@ -9,13 +9,7 @@ from torch import Tensor
 
 from xalign.errors import ModelError
 from xalign.model.config import Average, ExtractionRule
-from xalign.model.extraction import (
-    WordTables,
-    competing,
-    mutual_argmax,
-    similarity,
-    softmax_tables,
-)
+from xalign.model.extraction import WordTables, competing, mutual_argmax, similarity, softmax_tables
 from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
 
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from xalign.model.link_head import LinkHead, SymmetricConv, WordPairs, from_diagonal, init_link_head
+from xalign.model.link_head import (
+    LinkHead,
+    SymmetricConv,
+    WordPairs,
+    convolve,
+    from_diagonal,
+    init_link_head,
+)
 
 WIDTH, CHANNELS = 8, 5
 
@@ -81,6 +88,15 @@ def test_a_symmetric_convolution_sees_a_table_and_its_transpose_alike() -> None:
     torch.testing.assert_close(
         conv(table.transpose(2, 3)), conv(table).transpose(2, 3), rtol=1e-5, atol=1e-6
     )
+
+
+def test_the_convolution_on_a_cpu_is_that_of_torch_and_never_depends_on_the_batch() -> None:
+    weight = torch.randn(5, 3, 3, 3)
+    x = torch.randn(4, 3, 16, 32)
+    expected = torch.nn.functional.conv2d(x, weight, padding=1)
+    torch.testing.assert_close(convolve(x, weight), expected, rtol=1e-4, atol=1e-4)
+    for size in (1, 2, 3):
+        assert torch.equal(convolve(x, weight)[:size], convolve(x[:size], weight))
 
 
 def test_neighbours_have_a_say() -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from tests.model.test_cross_align import sentence
+from tests.conftest import sentence
 from xalign.errors import TrainingError
 from xalign.training.corpora import Example
 from xalign.training.loop import (
@@ -164,6 +164,7 @@ def run_as(rank: int, world: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_the_weights_of_one(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=run_as, args=(rank, 2, str(tmp_path))) for rank in range(2)]
@@ -196,6 +197,7 @@ def end_early(rank: int, folder: str) -> None:
     os._exit(0)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_told_of_by_the_others(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=end_early, args=(rank, str(tmp_path))) for rank in range(2)]

@@ -8,13 +8,7 @@ from torch import Tensor
 
 from tests.model.test_extraction import WORDS, random_similarities, softmax_naively
 from xalign.model.config import ExtractionRule
-from xalign.training.losses import (
-    Loss,
-    candidate_pieces,
-    spread_to_pieces,
-    ssa_loss,
-    tlm_loss,
-)
+from xalign.training.losses import Loss, candidate_pieces, spread_to_pieces, ssa_loss, tlm_loss
 
 FORMS: tuple[Loss, ...] = ("words", "pieces", "paper")
 

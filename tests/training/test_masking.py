@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.model.test_cross_align import sentence
+from tests.conftest import sentence
 from xalign.model.packing import PairBatch, pack_pairs
 from xalign.training.masking import MaskedBatch, Masking, mask_pieces
 

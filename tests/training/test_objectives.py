@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import tiny_config, tiny_network
-from tests.model.test_cross_align import sentence
+from tests.conftest import sentence, tiny_config, tiny_network
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
 from xalign.model.extraction import batch_similarity, softmax_tables, word_tables

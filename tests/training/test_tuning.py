@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,19 @@ from hypothesis import strategies as st
 from tests.conftest import tiny_checkpoint
 from xalign.aligning.aligner import Aligner
 from xalign.alignment import GoldAlignment, SentencePair
+from xalign.errors import InputError
 from xalign.links.metrics import score
 from xalign.links.probabilities import calibrated, uncalibrated
 from xalign.model.config import ExtractionRule
-from xalign.training.tuning import Choices, DevSet, calibration, reliability, tune, with_align_layer
+from xalign.training.tuning import (
+    Choices,
+    DevSet,
+    calibration,
+    open_dev_set,
+    reliability,
+    tune,
+    with_align_layer,
+)
 
 PAIRS = tuple(
     SentencePair.from_text(*sides)
@@ -103,3 +113,12 @@ def test_a_tuned_model_is_calibrated_unless_it_knows_no_probabilities() -> None:
         model = tiny_checkpoint(ExtractionRule(method=method))  # type: ignore[arg-type]
         rule = tune(model, SETS, CHOICES, threads=1).checkpoint.rule
         assert bool(rule.calibration) == is_calibrated
+
+
+def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:
+    (tmp_path / "dev.txt").write_text("a ||| b\n")
+    with pytest.raises(InputError, match=r"dev\.talp: cannot be read"):
+        open_dev_set(str(tmp_path / "dev.txt"))
+    (tmp_path / "dev.talp").write_text("0-0\n0-0\n")
+    with pytest.raises(InputError, match=r"dev\.talp: expected 1 lines, as many as .* found 2"):
+        open_dev_set(str(tmp_path / "dev.txt"))

@@ -5,96 +5,15 @@ from typing import Any
 
 import pytest
 import safetensors.torch
-import tokenizers
 import torch
 import transformers
-from tokenizers import models, normalizers, pre_tokenizers, processors
 
+from tests.conftest import save
 from xalign.aligning.aligner import Aligner
 from xalign.errors import ModelError
 from xalign.model.config import Depth
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import load_foreign, separate
-
-SIZES = {
-    "vocab_size": 40,
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "max_position_embeddings": 40,
-    "initializer_range": 0.2,
-}
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def bert_tokenizer() -> tokenizers.Tokenizer:
-    """Word pieces of single letters."""
-    names = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *LETTERS[:15],
-        *(f"##{c}" for c in LETTERS[:15]),
-    ]
-    found = tokenizers.Tokenizer(
-        models.WordPiece({name: k for k, name in enumerate(names)}, unk_token="[UNK]")
-    )
-    found.normalizer = normalizers.BertNormalizer()
-    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    found.post_processor = processors.TemplateProcessing(
-        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    return found
-
-
-def roberta_tokenizer() -> tokenizers.Tokenizer:
-    """Unigrams of single letters, with word starts."""
-    pieces = [
-        ("<s>", 0.0),
-        ("<pad>", 0.0),
-        ("</s>", 0.0),
-        ("<unk>", 0.0),
-        ("▁", -1.0),
-        *((c, -2.0) for c in LETTERS),
-        ("<mask>", 0.0),
-    ]
-    found = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=3))
-    found.pre_tokenizer = pre_tokenizers.Metaspace()
-    found.post_processor = processors.TemplateProcessing(
-        "<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    return found
-
-
-def save(folder: Path, kind: str, **changes: Any) -> Any:
-    """An encoder of random weights in ``folder``, as transformers itself saves it."""
-    torch.manual_seed(0)
-    sizes = {**SIZES, **changes}
-    if kind == "bert":
-        encoder: Any = transformers.BertModel(transformers.BertConfig(**sizes))
-        tokenizer, names = (
-            bert_tokenizer(),
-            {
-                "unk_token": "[UNK]",
-                "cls_token": "[CLS]",
-                "sep_token": "[SEP]",
-                "pad_token": "[PAD]",
-            },
-        )
-    else:
-        encoder = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**sizes))
-        tokenizer, names = (
-            roberta_tokenizer(),
-            {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"},
-        )
-    encoder.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(
-        folder
-    )
-    return encoder.eval()
 
 
 def sentence(*ids: int) -> PieceSentence:

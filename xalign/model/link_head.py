@@ -82,9 +82,28 @@ class SymmetricConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map tables (B, I, S, T) to tables (B, O, S, T)."""
-        weight = (self.weight + self.weight.transpose(2, 3)) / 2
-        return F.conv2d(x, weight, self.bias, padding=1)  # (B, O, S, T)
+        """Tables (B, I, S, T) to tables (B, O, S, T)."""
+        weight = (self.weight + self.weight.transpose(2, 3)) / 2  # (O, I, 3, 3)
+        if x.device.type == "cpu":
+            return convolve(x, weight) + self.bias[:, None, None]
+        return F.conv2d(x, weight, self.bias, padding=1)
+
+
+def convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Convolve tables (B, I, S, T) with 3x3 kernels ``weight`` (O, I, 3, 3): (B, O, S, T).
+
+    It is nine matrix products, one for each neighbour: a library's convolution sums in an order
+    that depends on the size of the batch, this one does not.
+    """
+    rows, columns = x.shape[2:]
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # (B, S + 2, T + 2, I)
+    total = x.new_zeros(())
+    for a in range(3):
+        for b in range(3):
+            neighbour = padded[:, a : a + rows, b : b + columns].flatten(0, 2)  # (B * S * T, I)
+            product = neighbour @ weight[:, :, a, b].T  # (B * S * T, O)
+            total = product.add_(total)
+    return total.view(len(x), rows, columns, -1).permute(0, 3, 1, 2)  # (B, O, S, T)
 
 
 def from_diagonal(mask: Tensor) -> Tensor:

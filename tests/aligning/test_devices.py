@@ -1,0 +1,51 @@
+"""Devices, threads and precisions: chosen, or refused."""
+
+import pytest
+import torch
+
+from xalign.aligning.aligner import Aligner
+from xalign.aligning.devices import choose_device, choose_devices, choose_precision, usable_cores
+from xalign.errors import DeviceError
+
+
+def test_devices_are_chosen_or_refused() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda")
+    for name in ("gpu", "cuda:", "meta", ""):
+        with pytest.raises(DeviceError, match=f"expected the device auto, .* found '{name}'"):
+            choose_device(name)
+    count = torch.cuda.device_count()
+    with pytest.raises(DeviceError, match=f"has {count} GPUs; use --device cpu"):
+        choose_device(f"cuda:{count}")
+
+
+def test_all_devices_are_the_gpus_or_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert list(map(str, choose_devices("all"))) == ["cuda:0", "cuda:1"]
+    assert list(map(str, choose_devices("cuda:1,cpu"))) == ["cuda:1", "cpu"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert list(map(str, choose_devices("all"))) == ["cpu"]
+
+
+def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5})
+    assert usable_cores() == 3
+    assert Aligner.from_pretrained("e5-small", device="cpu", layer=0).threads == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert usable_cores() >= 1
+
+
+def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr("xalign.aligning.devices.has_fast_int8", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("int8", "bf16")
+    with pytest.raises(DeviceError, match="int8 is for CPUs, not cuda; use --precision bf16"):
+        choose_precision("int8", gpu)
+    monkeypatch.setattr("xalign.aligning.devices.has_fast_int8", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("fp32", "fp16")
+    with pytest.raises(DeviceError, match="int8 needs AVX-512 VNNI; use --precision fp32"):
+        choose_precision("int8", cpu)
+    with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
+        choose_precision("int4", cpu)

@@ -1,0 +1,27 @@
+"""`xalign install-compat`: the names of other aligners."""
+
+import os
+from pathlib import Path
+
+from tests.conftest import run
+
+
+def test_another_program_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "atools").write_text("#!/bin/sh\necho mine\n")
+    done = run("install-compat", tmp_path)
+    assert done.exit_code == 1
+    assert "is another program; choose another folder" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["atools"]
+
+
+def test_programs_are_written_to_be_run_and_the_module_to_be_imported(tmp_path: Path) -> None:
+    done = run("install-compat", tmp_path / "new")
+    programs = [tmp_path / "new" / name for name in ("fast_align", "atools", "eflomal-align")]
+    module = tmp_path / "new" / "python" / "eflomal.py"
+    assert done.stdout.splitlines() == list(map(str, [*programs, module]))
+    assert all(os.access(program, os.X_OK) for program in programs)
+    assert "from xalign.compat.eflomal import Aligner" in module.read_text()
+
+
+def test_what_was_written_before_is_written_again(tmp_path: Path) -> None:
+    assert [run("install-compat", tmp_path).exit_code for _ in range(2)] == [0, 0]

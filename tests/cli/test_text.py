@@ -1,0 +1,99 @@
+"""The commands that use links on text: `xalign lexicon` and `xalign project`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run
+
+
+def test_lexical_tables_of_a_corpus(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("das Haus ||| the house\ndas Haus da ||| the building\n")
+    (tmp_path / "a").write_text("0-0 1-1\n0-0 1-1:0.9\n")
+    done = run("lexicon", "-i", tmp_path / "c", "-a", tmp_path / "a", "-o", tmp_path / "lex")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / "lex.f2e").read_text() == (
+        "building Haus 0.5000000\nhouse Haus 0.5000000\nNULL da 1.0000000\nthe das 1.0000000\n"
+    )
+    assert (tmp_path / "lex.e2f").read_text() == (
+        "da NULL 1.0000000\nHaus building 1.0000000\nHaus house 1.0000000\ndas the 1.0000000\n"
+    )
+    run(
+        "lexicon",
+        "-i",
+        tmp_path / "c",
+        "-a",
+        tmp_path / "a",
+        "-o",
+        tmp_path / "s",
+        "--names",
+        "marian",
+        "--top",
+        "1",
+    )
+    assert (tmp_path / "s.s2t").read_text().startswith("building Haus 0.5000000\nNULL da")
+    assert (tmp_path / "s.t2s").exists()
+
+
+@pytest.mark.parametrize(
+    ("links", "message"),
+    [
+        ("0-0\n", "a:2: expected a line for line 2 of c, found the end"),
+        ("0-0\n\n\n", "c:3: expected a line for line 3 of a, found the end"),
+        ("0-5\n\n", "a:1: expected links between 2 and 2 words, counted from 0, found 0-5"),
+        ("0:0\n\n", "a:1: expected a link with its probability such as 3-4:0.9, found '0:0'"),
+    ],
+)
+def test_links_that_do_not_fit_the_text(
+    links: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c").write_text("das Haus ||| the house\nja ||| yes\n")
+    Path("a").write_text(links)
+    done = run("lexicon", "-i", "c", "-a", "a")
+    assert (done.exit_code, done.stderr) == (1, f"xalign: {message}\n")
+    assert not Path("lex.f2e").exists()
+
+
+def test_bio_tags_go_over_to_the_target(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("Hans sieht Berlin ||| yesterday Hans saw Berlin\n\nja ||| yes\n")
+    (tmp_path / "t").write_text("B-PER O B-LOC\n\nO\n")
+    (tmp_path / "a").write_text("0-1 1-2 2-3\n\n0-0\n")
+    done = run("project", "-i", tmp_path / "c", "--tags", tmp_path / "t", "-a", tmp_path / "a")
+    assert (done.exit_code, done.stdout) == (0, "O B-PER O B-LOC\n\nO\n")
+    assert "tags: 2 carried over, 0 words contested, 0 split, 0 lost" in done.stderr
+    (tmp_path / "t").write_text("B-PER O\n\nO\n")
+    done = run("project", "-i", tmp_path / "c", "--tags", tmp_path / "t", "-a", tmp_path / "a")
+    assert done.exit_code == 1
+    assert "t:1: expected 3 tags, one for each source word, found 2" in done.stderr
+    (tmp_path / "t").write_text("X O B-LOC\n\nO\n")
+    done = run("project", "-i", tmp_path / "c", "--tags", tmp_path / "t", "-a", tmp_path / "a")
+    assert "t:1: expected O, B-label or I-label, found 'X'" in done.stderr
+
+
+def test_a_bad_line_is_left_out_or_empty_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c").write_bytes(b"das Haus ||| the house\n\xff ||| yes\nnothing\n\nja ||| yes\n")
+    Path("a").write_text("0-0 1-1\n\n\n\n0-0\n")
+    done = run("lexicon", "-i", "c", "-a", "a")
+    assert done.exit_code == 0
+    assert "c:2: expected UTF-8" in done.stderr
+    assert "; it is left out\n" in done.stderr
+    assert done.stderr.endswith("xalign: 2 bad of 5 pairs\n")
+    entries = ["house Haus", "the das", "yes ja"]
+    assert [line.rpartition(" ")[0] for line in Path("lex.f2e").read_text().splitlines()] == entries
+    Path("t").write_text("O B-X\nB-Y O\n\n\nB-Z\n")
+    done = run("project", "-i", "c", "-t", "t", "-a", "a")
+    assert (done.exit_code, done.stdout) == (0, "O B-X\n\n\n\nB-Z\n")
+    assert "2 carried over, 0 words contested, 0 split, 1 lost; 2 bad lines" in done.stderr
+
+
+@pytest.mark.slow
+def test_tags_in_text_go_over_by_links_that_are_made() -> None:
+    done = run(
+        "project", "--inline", stdin="das <b>alte Haus</b> ist klein ||| the old house is small\n"
+    )
+    assert (done.exit_code, done.stdout) == (0, "the <b>old house</b> is small\n")
+    assert run("project").exit_code == run("project", "--inline", "--tags", "x").exit_code == 2

@@ -1,0 +1,45 @@
+"""The values that xalign is about."""
+
+import pytest
+
+from xalign.alignment import Alignment, GoldAlignment, ScoredAlignment, SentencePair, split_words
+
+
+def links(*pairs: tuple[int, int]) -> frozenset[tuple[int, int]]:
+    """A set of links."""
+    return frozenset(pairs)
+
+
+def test_possible_links_contain_the_sure_ones() -> None:
+    assert GoldAlignment(links((0, 0)), links((1, 1))).possible == links((0, 0), (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (" a  b ", ("a", "b")),
+        ("a\tb", ("a", "b")),
+        ("a\u00a0b\u3000c", ("a\u00a0b\u3000c",)),
+        (" ", ()),
+    ],
+)
+def test_ascii_spaces_and_tabs_alone_split_words(text: str, words: tuple[str, ...]) -> None:
+    assert split_words(text) == words
+
+
+@pytest.mark.parametrize(
+    ("src", "tgt", "is_empty"), [("a", "b", False), ("", "b", True), ("a", " ", True)]
+)
+def test_a_pair_is_empty_if_a_side_is(src: str, tgt: str, is_empty: bool) -> None:
+    assert SentencePair.from_text(src, tgt).is_empty == is_empty
+
+
+def test_links_are_told_in_order() -> None:
+    alignment = Alignment(links((10, 0), (2, 1), (2, 0)))
+    assert list(alignment) == [(2, 0), (2, 1), (10, 0)]
+    assert str(alignment) == "2-0 2-1 10-0"
+
+
+def test_a_probability_at_the_threshold_is_not_above_it() -> None:
+    scored = ScoredAlignment({(0, 0): 0.5, (1, 1): 0.6})
+    assert scored.above(0.5) == Alignment(links((1, 1)))

@@ -1,0 +1,95 @@
+"""The folder of a run: whole after any stop, and gone on with to the same bits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+
+from tests.training.conftest import machine, stage_1, stage_1_settings, weights
+from xalign.errors import ModelError
+from xalign.training.run import circumstances, read_metrics
+from xalign.training.stages import train_tlm
+from xalign.weights.checkpoint import load
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint_whole(
+    encoder: str, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def fill_up(state: dict[str, torch.Tensor], path: Path) -> None:
+        written.append(path)
+        if len(written) > 2:  # the model and the state of the first validation
+            path.write_bytes(b"half a file")
+            raise safetensors.SafetensorError("No space left on device (os error 28)")
+        save_file(state, path)
+
+    save_file = safetensors.torch.save_file
+    monkeypatch.setattr(safetensors.torch, "save_file", fill_up)
+    with pytest.raises(OSError, match="No space left on device"):
+        stage_1(encoder, corpus, tmp_path / "run", dev=())
+    monkeypatch.undo()
+    assert load(str(tmp_path / "run")).network.config.num_cross_layers == 1
+    shown = stage_1(encoder, corpus, tmp_path / "run", dev=(), resume=True)
+    assert [record["step"] for record in shown] == [3, 4, 5, 6]
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
+    encoder: str, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage_1(encoder, corpus, tmp_path / "whole", dev=())
+    told: list[dict[str, Any]] = []
+
+    class KilledError(Exception):
+        pass
+
+    def stop_at_5(record: dict[str, Any]) -> None:
+        told.append(record)
+        if record["step"] == 5:
+            raise KilledError
+
+    chosen = stage_1_settings(encoder, corpus, dev=())
+    with pytest.raises(KilledError):
+        train_tlm(chosen, machine(tmp_path), tmp_path / "part", resume=False, show=stop_at_5)
+    shown = stage_1(encoder, corpus, tmp_path / "part", resume=True, dev=())
+    assert [record["step"] for record in shown] == [5, 6]
+    ours, theirs = weights(tmp_path / "part"), weights(tmp_path / "whole")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    lines = (tmp_path / "part" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
+
+
+@pytest.mark.slow
+def test_resuming_never_happens_unasked_nor_with_other_settings(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="there is nothing to resume; drop --resume"):
+        stage_1(encoder, corpus, tmp_path / "run", resume=True)
+    stage_1(encoder, corpus, tmp_path / "run")
+    with pytest.raises(
+        ModelError, match="holds a run; go on with --resume, or name another folder"
+    ):
+        stage_1(encoder, corpus, tmp_path / "run")
+    with pytest.raises(ModelError, match="the run has other settings for schedule"):
+        stage_1(encoder, corpus, tmp_path / "run", resume=True, steps=7, lr=0.5)
+
+
+def test_a_last_record_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 2}\n{"step": 4}\n{"ste')
+    assert read_metrics(path) == [{"step": 2}, {"step": 4}]
+
+
+def test_no_metrics_are_no_records(tmp_path: Path) -> None:
+    assert read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+def test_a_run_tells_what_it_was_started_with() -> None:
+    assert circumstances().keys() >= {"command", "xalign", "torch", "python", "machine", "started"}
