@@ -1,4 +1,4 @@
-"""What a user's own links are worth: a model learns some pairs of a gold set, and links the rest.
+"""The worth of a user's own links: a model learns some pairs of a gold set, and links the rest.
 
     python -m bin.recipes.own_links GOLD/dev/kftt.en-ja.txt -m MODEL -w FOLDER --steps 60
 

@@ -1,4 +1,4 @@
-"""What directions, probabilities and scores are worth, on sets with gold links: `python -m bin.recipes.quality FOLDER`.
+"""Quality of directions, probabilities and scores: `python -m bin.recipes.quality FOLDER`.
 
 FOLDER has pairs in NAME.txt and gold links in NAME.talp. Three tables: AER of one direction and of
 both joined; expected calibration error of probabilities, with points of the other sets alone as well; how often

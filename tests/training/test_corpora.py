@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import tiny_tokenizer
 from xalign.errors import InputError
 from xalign.training.augment import UNKNOWN
-from xalign.training.corpora import Corpus, Example, Preparation, join, open_corpus
+from xalign.training.corpora import Corpus, Preparation, open_corpus
 from xalign.training.settings import Augmentation
 
 LINES = "ab c ||| d\n\nno separator\nab ||| ef gh\n" + "long " * 50 + "||| a\n"
@@ -100,24 +100,6 @@ def test_links_may_come_with_probabilities(tmp_path: Path) -> None:
 
 def test_without_a_file_of_links_none_are_given(tmp_path: Path) -> None:
     assert small(tmp_path).example(0, tiny_tokenizer()).links is None
-
-
-def test_joined_pairs_stand_end_to_end_with_their_links() -> None:
-    tokenizer = tiny_tokenizer()
-    sides = [(("ab", "c"), ("d",)), (("e",), ("fg", "h")), (("i",), ("j",))]
-    links = [np.array([[1, 0, 1]], np.float32), None, np.array([[0, 0, 0.5]], np.float32)]
-    parts = [
-        Example(tokenizer.encode(src), tokenizer.encode(tgt), given)
-        for (src, tgt), given in zip(sides, links, strict=True)
-    ]
-    joined, whole = join(parts), [sum((pair[k] for pair in sides), ()) for k in (0, 1)]
-    for found, words in zip((joined.src, joined.tgt), whole, strict=True):
-        expected = tokenizer.encode(words)
-        assert (list(found.ids), list(found.words)) == (list(expected.ids), list(expected.words))
-    assert joined.links is not None
-    assert joined.links.tolist() == [[1, 0, 1], [3, 3, 0.5]]
-    assert joined.parts == tuple(parts)
-    assert join(parts[:1]) is parts[0]
 
 
 def test_held_out_lines_and_cut_words_take_their_links_along(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tests.conftest import sentence
 from xalign.errors import TrainingError
-from xalign.training.corpora import Example
+from xalign.training.examples import Example
 from xalign.training.loop import (
     CLIP,
     Batching,

@@ -12,7 +12,7 @@ from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
 from xalign.model.extraction import batch_similarity, softmax_tables, word_tables
 from xalign.training.augment import UNKNOWN
-from xalign.training.corpora import Example, join
+from xalign.training.examples import Example, join
 from xalign.training.losses import ssa_loss
 from xalign.training.masking import Masking, mask_pieces
 from xalign.training.objectives import (

@@ -19,7 +19,7 @@ from xalign.model.cross_align import CrossAlign, TLMHead
 from xalign.model.extraction import batch_similarity, word_pairs, word_tables
 from xalign.model.packing import PairBatch, pack_pairs
 from xalign.training.augment import UNKNOWN
-from xalign.training.corpora import Example
+from xalign.training.examples import Example
 from xalign.training.losses import (
     Loss,
     candidate_pieces,

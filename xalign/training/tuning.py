@@ -27,7 +27,7 @@ from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import word_tables
 from xalign.model.packing import pack_pairs
-from xalign.training.corpora import Example
+from xalign.training.examples import Example
 from xalign.weights.checkpoint import Checkpoint, CurvePoint
 
 THRESHOLDS = tuple(k / 40 for k in range(2, 35))
