@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import GOLD_TEST, needs_gold_test
 from xalign.alignment import Alignment, GoldAlignment
-from xalign.cli.report import as_records, open_gold, open_output
+from xalign.cli.report import as_records, open_gold, open_scored
 from xalign.links.metrics import Score, interval, p_value, score, score_pair, worst
 
 
@@ -123,7 +123,7 @@ def test_the_worst_pairs_have_the_most_mistakes() -> None:
 def test_published_outputs_score_as_published(name: str, aer: float, base: int) -> None:
     gold_path = str(GOLD_TEST / f"{name}.talp")
     gold = open_gold(gold_path, None)
-    output = open_output(str(GOLD_TEST / f"{name}.cross-align.out"), gold, gold_path)
+    output = open_scored(str(GOLD_TEST / f"{name}.cross-align.out"), gold, gold_path)
     assert gold.base == base
     (record,) = as_records([output], gold, samples=0, num_worst=0, texts=())
     assert round(100 * record["aer"], 2) == aer

@@ -142,7 +142,7 @@ def score(
     if "-" in paths and is_terminal(sys.stdin):
         say("reading links from the terminal; end with Ctrl-D")
     gold_links = report.open_gold(gold, gold_base)
-    scored = [report.open_output(path, gold_links, gold) for path in paths]
+    scored = [report.open_scored(path, gold_links, gold) for path in paths]
     texts = report.open_texts(pairs, gold_links) if pairs else ()
     scores = report.as_records(scored, gold_links, samples=samples, num_worst=worst, texts=texts)
     signature = report.signature(gold_links, gold, samples)

@@ -16,7 +16,7 @@ from xalign.links.metrics import SEED, Score, interval, p_value, score_pair, wor
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class ScoredFile:
     """An aligner's output: its name, its alignments, and the score of every pair."""
 
     name: str
@@ -33,7 +33,7 @@ def open_gold(path: str, base: int | None) -> Gold:
     return gold
 
 
-def open_output(path: str, gold: Gold, gold_path: str) -> Output:
+def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
     """The output at ``path``, scored; it must have a line for each gold line.
 
     A NAACL file does not say how many pairs follow its last link: they count as pairs without one.
@@ -50,7 +50,7 @@ def open_output(path: str, gold: Gold, gold_path: str) -> Output:
             f"expected {len(references)} lines, as many as {gold_path} has, "
             f"found {found}; an unaligned pair is an empty line",
         )
-    return Output(source.name, alignments, tuple(map(score_pair, alignments, references)))
+    return ScoredFile(source.name, alignments, tuple(map(score_pair, alignments, references)))
 
 
 def open_texts(path: str, gold: Gold) -> tuple[SentencePair, ...]:
@@ -81,7 +81,7 @@ def signature(gold: Gold, path: str, samples: int) -> str:
 
 
 def as_records(
-    outputs: Sequence[Output],
+    outputs: Sequence[ScoredFile],
     gold: Gold,
     *,
     samples: int,
@@ -117,7 +117,7 @@ def as_records(
 
 
 def mistakes(
-    output: Output, gold: Gold, place: int, texts: Sequence[SentencePair]
+    output: ScoredFile, gold: Gold, place: int, texts: Sequence[SentencePair]
 ) -> dict[str, Any]:
     """Line, AER, wrong and missing links of a pair, and its words if ``texts`` has them."""
     found, reference = output.alignments[place], GoldAlignment()

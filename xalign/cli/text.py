@@ -9,22 +9,15 @@ import typer
 
 import xalign
 from xalign.aligning.settings import AlignerSettings
-from xalign.alignment import ScoredAlignment, SentencePair, split_words
+from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.console import BadLines, say
 from xalign.errors import InputError
 from xalign.io.files import Source, output, side_by_side
 from xalign.io.formats import read_any_links
 from xalign.io.pairs import read_as, read_pairs
 from xalign.links.lexicon import PairCounts, table_line, word_links
-from xalign.links.projection import (
-    Resolved,
-    Tagged,
-    project_spans,
-    project_tags,
-    read_bio,
-    read_tagged,
-    write_bio,
-)
+from xalign.links.projected_lines import bio_lines, inline_lines, plain, tagged
+from xalign.links.projection import Resolved
 
 Input = Annotated[
     str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz and .zst.")
@@ -131,47 +124,6 @@ def project(
         for line in bio_lines(rows, tags, resolved) if tags else inline_lines(rows, resolved):
             out.write(line.encode() + b"\n")
     say(f"tags: {resolved}" + (f"; {bad.count} bad lines" if bad.count else ""))
-
-
-Row = tuple[ScoredAlignment, tuple[Tagged, tuple[str, ...]]]
-
-
-def tagged(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
-    """A source with tags in it, and the words of its target."""
-    return read_tagged(src), split_words(tgt)
-
-
-def plain(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
-    """A source without tags, and the words of its target."""
-    words = split_words(src)
-    return Tagged(words, ((),) * len(words), (), frozenset(), ()), split_words(tgt)
-
-
-def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved) -> Iterator[str]:
-    """BIO tags of every target; those of a blank pair are lost."""
-    with closing(Source(tags)) as tag_lines:
-        lines = iter(tag_lines)
-        for number, (links, (src, tgt)) in enumerate(rows, 1):
-            line = next(lines, b"")
-            words = line.decode(errors="backslashreplace").split()
-            is_blank = not (src.words or tgt)
-            if len(words) != len(src.words) and not is_blank:
-                expected = f"expected {len(src.words)} tags, one for each source word"
-                raise InputError(tags, number, f"{expected}, found {len(words)}")
-            try:
-                spans = read_bio(words)
-            except ValueError as error:
-                raise InputError(tags, number, str(error)) from error
-            if is_blank:
-                resolved.lost += len(spans)
-                spans = []
-            yield " ".join(write_bio(project_spans(spans, links, len(tgt), resolved), len(tgt)))
-
-
-def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
-    """Target text of every pair, with the source's tags."""
-    for links, (src, tgt) in rows:
-        yield project_tags(src, tgt, links, resolved)
 
 
 def made_links(

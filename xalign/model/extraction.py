@@ -142,6 +142,10 @@ class WordTables(NamedTuple):
     backward: Tensor
     linked: Tensor
 
+    def scores(self, rule: ExtractionRule) -> Tensor:
+        """Values that ``rule`` compares with its threshold, from 0 to 1: (B, S, T)."""
+        return self.linked.float() if rule.method == "argmax" else self.link
+
 
 def word_tables(
     states: States, batch: PairBatch, rule: ExtractionRule, head: LinkHead | None

@@ -197,8 +197,7 @@ def blocks_without_links(examples: Examples) -> Iterator[tuple[int, int, int, Ex
 
 def word_scores(teacher: CrossAlign, batch: PairBatch, rule: ExtractionRule) -> Tensor:
     """Score of every word pair that ``rule`` compares with its threshold, 0 to 1: (B, S, T)."""
-    tables = word_tables(teacher(batch), batch, rule, teacher.link_head)
-    return tables.linked.float() if rule.method == "argmax" else tables.link
+    return word_tables(teacher(batch), batch, rule, teacher.link_head).scores(rule)
 
 
 def label_thresholds(examples: Examples, rule: ExtractionRule, like: Tensor) -> Tensor:

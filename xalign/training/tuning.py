@@ -216,7 +216,7 @@ def link_gains(
         src, tgt = batch.unpack(states[layer]).tensor_split(2)  # each (B, L, D)
         way = dataclasses.replace(rule, scale=scale)
         tables = word_tables((src, tgt), batch, way, network.link_head)
-        scores = tables.linked.float() if rule.method == "argmax" else tables.link  # (B, S, T)
+        scores = tables.scores(rule)  # (B, S, T)
         rows = (scores > lowest).nonzero()  # (K, 3)
         values = scores[rows.unbind(1)].float().cpu().numpy()
         places = rows.cpu().numpy()
