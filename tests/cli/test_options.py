@@ -58,7 +58,7 @@ def test_options_that_are_given_fill_their_fields() -> None:
     ("options", "message"),
     [
         ("", "Missing option"),
-        ("-c red --num-coats 0", "greater than or equal to 1"),
+        ("-c red --num-coats 0", "--num-coats"),
         ("-c red --no-is-matt", "No such option"),
     ],
 )

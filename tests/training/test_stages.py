@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 
 from tests.training.conftest import (
     RULE,
@@ -174,6 +175,9 @@ RECORDED = {
 """Losses before each of the first steps; another one here is another thing trained."""
 
 
+@pytest.mark.skipif(
+    transformers.__version__ < "5", reason="encoders of older transformers start from other weights"
+)
 def test_five_steps_of_each_stage_have_the_recorded_losses(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
