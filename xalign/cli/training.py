@@ -8,6 +8,7 @@ import typer
 from xalign.cli.options import COMMON, Config, grouped
 from xalign.console import training_talk
 from xalign.training.settings import (
+    NO_FILE,
     Augmentation,
     FinetuneSettings,
     Labels,
@@ -89,7 +90,7 @@ def finetune(
     for name, given in (("links", labels.links), ("label-threshold", labels.label_threshold)):
         if given and len(given) != len(text.input):
             raise typer.BadParameter(f"give --{name} once for each -i, in the same order")
-    has_teacher = not labels.links or labels.evidence or "none" in labels.links
+    has_teacher = not labels.links or labels.evidence or NO_FILE in labels.links
     if labels.label_threshold and not has_teacher:
         raise typer.BadParameter("--label-threshold is for a teacher's links, and there are none")
     settings = FinetuneSettings(
