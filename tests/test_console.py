@@ -1,42 +1,17 @@
-"""What people see: bad lines, progress, time left."""
+"""Messages, bad lines, and exit codes."""
 
 import io
+import logging
 import sys
-import time
+import warnings
 from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import Terminal
-from xalign.aligning.aligner import Counts
-from xalign.console import BadLines, Meter, TrainingMeter, is_terminal, outcome, say, shown
+from xalign.console import BadLines, is_terminal, outcome, print_warnings, say
 from xalign.errors import InputError
 
 INPUT_ERROR = InputError("corpus", 3, "expected a pair")
-
-
-class HalfRead:
-    """An input of which a half was read."""
-
-    size, position = 100, 50
-
-
-def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    for screen, expected in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setattr("sys.stderr", screen)
-        with shown(Meter(HalfRead(), Counts(pairs=40, done=30), "cpu")):
-            time.sleep(0.3)
-        assert ("30 pairs, " in screen.getvalue()) == expected
-
-
-def test_time_left_is_told_from_the_share_of_bytes_read() -> None:
-    meter = Meter(HalfRead(), Counts(pairs=40, done=20), "cpu", time.perf_counter() - 10)
-    assert meter.rate == pytest.approx(2, rel=0.01)  # of 80 pairs, 60 are left
-    assert meter.seconds_left == pytest.approx(30, rel=0.01)
-    assert str(meter) == "20 pairs, 2 pairs/s on cpu, 0:30 left"
-    meter.source.position = 0  # type: ignore[misc]
-    assert str(meter) == "20 pairs, 2 pairs/s on cpu"
 
 
 def failing(error: BaseException) -> Callable[[], None]:
@@ -78,15 +53,26 @@ def test_a_bad_line_is_raised_where_reading_is_strict() -> None:
         BadLines(strict=True)(INPUT_ERROR)
 
 
-def test_training_is_told_of_after_a_validation_only(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = TrainingMeter(steps=4)
-    meter({"step": 1, "loss": 2.5})
-    assert capsys.readouterr().err == ""
-    meter({"step": 2, "loss": 2.0, "mean_aer": 0.125, "aer": {"dev": 0.125}})
-    assert "xalign: step 2/4  loss 2.0000  AER 12.50 (dev 12.5)" in capsys.readouterr().err
-
-
 def test_talk_without_a_listener_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     say("nobody hears this")
     assert not is_terminal(sys.stderr)
+
+
+def test_bad_lines_are_kept_with_place_and_reason() -> None:
+    rejects = io.BytesIO()
+    bad = BadLines(rejects=rejects)
+    bad(InputError("corpus", 3, "expected UTF-8", b"a\xff"))
+    assert rejects.getvalue() == b"corpus:3\texpected UTF-8\ta\xff\n"
+
+
+def test_warnings_are_messages_with_the_name_of_the_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with warnings.catch_warnings():
+        print_warnings()
+        print_warnings()
+        logging.getLogger("xalign.training").warning("3 lines\nare left out")
+        warnings.showwarning("slow", UserWarning, "x.py", 1)
+    logging.captureWarnings(False)
+    assert capsys.readouterr().err.splitlines()[0] == "xalign: 3 lines are left out"

@@ -9,7 +9,7 @@ from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
-from xalign.links.metrics import score
+from xalign.reading import score
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = {
@@ -30,7 +30,7 @@ def test_the_shipped_model_links_what_it_linked_before(
     path = str(GOLDEN / f"{language}-en.txt")
     gold = read_gold(Source(path.replace(".txt", ".talp")), path).alignments
     found = list(default_aligner.align(read_pairs(Source(path), path)))
-    total = score(found, gold)
+    total = score(gold, found)
     assert (round(100 * total.aer, 2), total.links) == EXPECTED[language]
     expected = (GOLDEN / f"{language}-en.align").read_bytes()
     assert b"".join(map(pharaoh, found)) == expected

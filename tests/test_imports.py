@@ -21,6 +21,7 @@ ROOMS = [
     "",
     "training",
     "console",
+    "progress",
     "compat",
     "cli",
     "__main__",

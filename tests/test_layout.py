@@ -28,6 +28,9 @@ PROMISED = [
     "TrainingError",
     "WordProbabilities",
     "XalignError",
+    "read_alignments",
+    "read_gold",
+    "read_pairs",
     "score",
 ]
 

@@ -1,8 +1,8 @@
 """xalign: links between the words of sentence pairs, by Cross-Align.
 
->>> from xalign import Aligner, SentencePair
+>>> from xalign import Aligner
 >>> aligner = Aligner.from_pretrained()
->>> for alignment in aligner.align([SentencePair.from_text("das Haus", "the house")]):
+>>> for alignment in aligner.align([("das Haus", "the house")]):
 ...     print(alignment)
 0-0 1-1
 """
@@ -19,7 +19,8 @@ from xalign.errors import (
     TrainingError,
     XalignError,
 )
-from xalign.links.metrics import Score, score
+from xalign.links.metrics import Score
+from xalign.reading import read_alignments, read_gold, read_pairs, score
 
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
@@ -40,6 +41,9 @@ __all__ = [
     "TrainingError",
     "WordProbabilities",
     "XalignError",
+    "read_alignments",
+    "read_gold",
+    "read_pairs",
     "score",
 ]
 LATER = {

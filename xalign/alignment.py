@@ -1,8 +1,11 @@
 """The values that xalign is about: a sentence pair, its alignment, its gold alignment."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from xalign.errors import XalignError
 
 Link = tuple[int, int]
 """Source word ``i`` and target word ``j``, both counted from 0."""
@@ -27,10 +30,26 @@ def split_words(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SentencePair:
-    """Words of a source sentence and of its translation; either side may be empty."""
+    """Words of a sentence and of its translation; either side may be empty.
+
+    A side given as text is split into words at spaces.
+
+    >>> SentencePair("das Haus", ["the", "house"])
+    SentencePair(src=('das', 'Haus'), tgt=('the', 'house'))
+    """
 
     src: tuple[str, ...]
     tgt: tuple[str, ...]
+
+    if TYPE_CHECKING:  # any of these is made into a tuple
+
+        def __init__(self, src: str | Iterable[str], tgt: str | Iterable[str]) -> None: ...
+
+    def __post_init__(self) -> None:
+        if type(self.src) is not tuple:
+            object.__setattr__(self, "src", as_words(self.src))
+        if type(self.tgt) is not tuple:
+            object.__setattr__(self, "tgt", as_words(self.tgt))
 
     @classmethod
     def from_text(cls, src: str, tgt: str) -> "SentencePair":
@@ -47,15 +66,38 @@ class SentencePair:
         return not self.src or not self.tgt
 
 
-@dataclass(frozen=True, slots=True)
+def as_words(sentence: str | Iterable[str]) -> tuple[str, ...]:
+    """Words of a sentence given as text or as words."""
+    return split_words(sentence) if isinstance(sentence, str) else tuple(sentence)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Alignment:
     """All links of a sentence pair; printed in Pharaoh format, sorted.
 
-    >>> print(Alignment(frozenset({(1, 0), (0, 1)})))
+    >>> alignment = Alignment(frozenset({(1, 0), (0, 1)}))
+    >>> print(alignment)
     0-1 1-0
+    >>> alignment
+    Alignment.from_text('0-1 1-0')
     """
 
     links: frozenset[Link] = frozenset()
+
+    @classmethod
+    def from_text(cls, text: str) -> "Alignment":
+        """Alignment of a line in Pharaoh format.
+
+        Errors: `XalignError` at the first word that is not a link.
+
+        >>> sorted(Alignment.from_text("1-0 0-1").links)
+        [(0, 1), (1, 0)]
+        """
+        return cls(frozenset(map(parse_link, text.split())))
+
+    def to_text(self) -> str:
+        """The links in Pharaoh format, sorted, as `print` shows them."""
+        return str(self)
 
     def __iter__(self) -> Iterator[Link]:
         return iter(sorted(self.links))
@@ -69,8 +111,25 @@ class Alignment:
     def __str__(self) -> str:
         return " ".join(f"{i}-{j}" for i, j in self)
 
+    def __repr__(self) -> str:
+        return f"Alignment.from_text({str(self)!r})"
 
-@dataclass(frozen=True, slots=True)
+
+LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
+
+
+def parse_link(text: str) -> Link:
+    """A link as ``3-4``.
+
+    Errors: `XalignError`.
+    """
+    found = LINK.fullmatch(text)
+    if not found:
+        raise XalignError(f"expected a link such as 3-4, found {text[:40]!r}")
+    return int(found[1]), int(found[2])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ScoredAlignment:
     """Links of a sentence pair with the probability of each; printed as ``i-j:p``, sorted.
 
@@ -86,6 +145,9 @@ class ScoredAlignment:
     def __str__(self) -> str:
         return " ".join(f"{i}-{j}:{p}" for (i, j), p in sorted(self.probabilities.items()))
 
+    def __repr__(self) -> str:
+        return f"ScoredAlignment({dict(sorted(self.probabilities.items()))!r})"
+
     @property
     def alignment(self) -> Alignment:
         """The links alone."""
@@ -97,12 +159,26 @@ class ScoredAlignment:
         return Alignment(frozenset(link for link, p in links if p > threshold))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GoldAlignment:
-    """Links made by people: ``sure`` ones, and ``possible`` ones, which contain the sure ones."""
+    """Links made by people: ``sure`` ones, and ``possible`` ones, which contain the sure ones.
+
+    Printed in the format talp: ``i-j`` is sure, ``ipj`` only possible.
+
+    >>> print(GoldAlignment(frozenset({(0, 0)}), frozenset({(1, 2)})))
+    0-0 1p2
+    """
 
     sure: frozenset[Link] = frozenset()
     possible: frozenset[Link] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "possible", self.possible | self.sure)
+
+    def __str__(self) -> str:
+        marks = {True: "-", False: "p"}
+        return " ".join(f"{i}{marks[(i, j) in self.sure]}{j}" for i, j in sorted(self.possible))
+
+    def __repr__(self) -> str:
+        only_possible = sorted(self.possible - self.sure)
+        return f"GoldAlignment(sure={sorted(self.sure)}, possible={only_possible})"

@@ -20,12 +20,14 @@ class XalignError(Exception):
 class InputError(XalignError):
     """Line ``line`` (from 1; 0 for the file as a whole) of ``path`` is not what it should be.
 
+    ``raw`` is the line itself, where one line is to blame.
+
     >>> str(InputError("corpus.talp", 12, "expected a link such as 3-4, found '3:4'"))
     "corpus.talp:12: expected a link such as 3-4, found '3:4'"
     """
 
-    def __init__(self, path: str, line: int, message: str) -> None:
-        self.path, self.line, self.message = path, line, message
+    def __init__(self, path: str, line: int, message: str, raw: bytes = b"") -> None:
+        self.path, self.line, self.message, self.raw = path, line, message, raw
         super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
 
 

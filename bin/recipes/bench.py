@@ -43,8 +43,9 @@ from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective
 from xalign.training.sampling import Sampler
 from xalign.training.settings import Schedule
-from xalign.weights.backbones import E5_SMALL, training_depth
+from xalign.weights.backbones import training_depth
 from xalign.weights.checkpoint import load
+from xalign.weights.names import E5_SMALL
 
 ROWS, PRODUCTS = 2048, 30
 KEPT, TOLERANCE = Path(__file__).with_name("bench.json"), 0.25

@@ -24,8 +24,8 @@ from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import read_alignments
-from xalign.links.metrics import score
 from xalign.links.symmetrize import symmetrize
+from xalign.reading import score
 
 SETS = {"de": "deen", "fr": "enfr", "ro": "roen", "zh": "zhen", "ja": "jaen"}
 """Test set of each language; in ``enfr`` English is the first side, in the others the second."""
@@ -92,7 +92,7 @@ def measure(rows: list[tuple[str, str]], test: Path, *, english_first: bool) -> 
 
 def rate(links: list[Links], gold: tuple[GoldAlignment, ...]) -> float:
     """AER, a share of 1."""
-    return score([Alignment(frozenset(pair)) for pair in links], gold).aer
+    return score(gold, [Alignment(frozenset(pair)) for pair in links]).aer
 
 
 def eflomal(text: Path, count: int) -> tuple[list[Links], list[Links]]:
@@ -131,7 +131,7 @@ def of_default(test: Path) -> float:
     """AER in % of the model that xalign comes with, on a test set."""
     gold = read_gold(Source(f"{test}.talp"), f"{test}.talp").alignments
     pairs = read_pairs(Source(f"{test}.txt"), f"{test}.txt")
-    return 100 * score(list(Aligner.from_pretrained().align(pairs)), gold).aer
+    return 100 * score(gold, Aligner.from_pretrained().align(pairs)).aer
 
 
 def draw(results: list[dict[str, Any]], default: dict[str, float], path: Path) -> None:

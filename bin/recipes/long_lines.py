@@ -15,7 +15,7 @@ from xalign.alignment import GoldAlignment, Link
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
-from xalign.links.metrics import score
+from xalign.reading import score
 
 NUMBERS = (1, 2, 4, 8, 16, 32)
 
@@ -61,7 +61,7 @@ def main() -> None:
             start = time.perf_counter()
             found: list[Alignment] = list(aligner.align(pair for pair, _ in items))
             seconds += time.perf_counter() - start
-            cells.append(f"{100 * score(found, [gold for _, gold in items]).aer:.2f}")
+            cells.append(f"{100 * score([gold for _, gold in items], found).aer:.2f}")
             words += sum(len(pair.src) + len(pair.tgt) for pair, _ in items)
             pairs += len(items)
         print(

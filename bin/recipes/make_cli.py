@@ -8,7 +8,7 @@ from typer.main import get_group
 
 from bin.recipes import ROOT
 from xalign.cli.main import app
-from xalign.cli.options import COMMON
+from xalign.cli.usage import COMMON
 
 PAGE = ROOT / "docs" / "cli.md"
 HIDDEN = (None, False, True, ())

@@ -19,7 +19,7 @@ from xalign import Aligner
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
-from xalign.links.metrics import score
+from xalign.reading import score
 
 SIZES, DRAWS = (50, 100, 300), 5
 
@@ -42,7 +42,7 @@ def error_rate(path: str, model: str, left_out: set[int]) -> float:
     kept = [k for k in range(len(gold)) if k not in left_out]
     pairs = list(read_pairs(Source(path), path))
     found = list(Aligner.from_pretrained(model).align(pairs[k] for k in kept))
-    return 100 * score(found, [gold[k] for k in kept]).aer
+    return 100 * score([gold[k] for k in kept], found).aer
 
 
 def run(path: str, model: str, size: int, seed: int, work: Path, options: list[str]) -> float:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from xalign import Aligner, SentencePair
 from xalign.alignment import Alignment, Direction
-from xalign.links.metrics import score
 from xalign.links.probabilities import WordProbabilities, calibrated
 from xalign.links.symmetrize import symmetrize
+from xalign.reading import score
 from xalign.training.tuning import DevSet, calibration, open_dev_set, reliability
 
 BINS = 10
@@ -34,7 +34,7 @@ def direction_rates(dev: DevSet, found: list[WordProbabilities]) -> dict[str, fl
     pairs = list(zip(links["forward"], links["reverse"], strict=True))
     for method in ("intersect", "grow-diag-final-and", "union"):
         links[method] = [symmetrize(a, b, method) for a, b in pairs]
-    return {way: 100 * score(made, dev.gold).aer for way, made in links.items()}
+    return {way: 100 * score(dev.gold, made).aer for way, made in links.items()}
 
 
 def judged(dev: DevSet, found: list[WordProbabilities]) -> Columns:

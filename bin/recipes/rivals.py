@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE, E5_SMALL, packed_state
+from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE, packed_state
+from xalign.weights.names import E5_SMALL
 from xalign.weights.packed import PackedEncoder, find_packed_file, read_packed_file
 
 PACKAGES = (

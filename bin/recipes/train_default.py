@@ -41,7 +41,7 @@ from bin.recipes.first_model import (
 )
 from xalign.alignment import Link
 from xalign.io.files import Source, whole
-from xalign.io.formats import read_any_links
+from xalign.io.links import read_any_links
 from xalign.training.run import read_metrics
 from xalign.weights.checkpoint import DEFAULT, load, save_folder
 

@@ -15,10 +15,10 @@ from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError, InputError
 from xalign.io.files import Source
 from xalign.io.gold import read_gold
-from xalign.links.metrics import score
 from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
 from xalign.model.packing import PairBatch
+from xalign.reading import score
 from xalign.weights.backbones import E5_SMALL_RULE
 
 THRESHOLD = ExtractionRule(method="pieces", threshold=0.05, scale=0.2, null_word=True)
@@ -147,7 +147,7 @@ def test_windows_link_text_like_a_single_pass_does() -> None:
 def test_the_embedded_model_links_the_examples(default_aligner: Aligner) -> None:
     gold = read_gold(Source(str(EXAMPLES / "de-en.talp")), "de-en.talp")
     found = list(default_aligner.align(example_pairs()[: len(gold.alignments)]))
-    assert score(found, gold.alignments).aer < 0.05
+    assert score(gold.alignments, found).aer < 0.05
 
 
 def test_a_pair_is_given_as_text_or_as_words(default_aligner: Aligner) -> None:

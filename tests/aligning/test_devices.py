@@ -19,12 +19,30 @@ def test_devices_are_chosen_or_refused() -> None:
         choose_device(f"cuda:{count}")
 
 
-def test_all_devices_are_the_gpus_or_else_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_devices_are_the_gpus_or_else_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert list(map(str, choose_devices("all"))) == ["cuda:0", "cuda:1"]
-    assert list(map(str, choose_devices("cuda:1,cpu"))) == ["cuda:1", "cpu"]
+    assert list(map(str, choose_devices("cuda:1,cuda:0"))) == ["cuda:1", "cuda:0"]
+    with pytest.raises(DeviceError, match="devices cuda:1,cpu: expected devices of one kind"):
+        choose_devices("cuda:1,cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert list(map(str, choose_devices("all"))) == ["cpu"]
+    assert "has no GPU; using the CPU" in caplog.text
+
+
+def test_a_gpu_of_apple_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    mps = choose_device("mps")
+    assert mps == torch.device("mps")
+    assert choose_precision("auto", mps) == "fp32"
+    assert choose_precision("fp16", mps) == "fp16"
+    with pytest.raises(DeviceError, match="int8 is for CPUs, not mps"):
+        choose_precision("int8", mps)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="has no GPU of Apple's; use --device cpu"):
+        choose_device("mps")
 
 
 def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,9 @@ def test_unequal_files_and_odd_links_are_errors(tmp_path: Path) -> None:
     code, out, err = symmetrized("-i", one, "-j", other)
     assert (code, out) == (1, "0-0\n")
     assert f"{other}:2: expected a line for line 2 of {one}, found the end" in err
-    other.write_text("0-0\n0-0:0.5\n")
+    other.write_text("0-0\n0/0\n")
     assert (
-        f"{other}:2: expected a link such as 3-4, found '0-0:0.5'"
+        f"{other}:2: expected a link such as 3-4, found '0/0'"
         in symmetrized("-i", one, "-j", other)[2]
     )
     assert symmetrized("-i", one)[0] == 2

@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from xalign.cli.options import COMMON, GroupedCommand, grouped, help_text
+from xalign.cli.options import grouped, help_text
+from xalign.cli.usage import COMMON, command_class
 from xalign.settings import Setting
 
 
@@ -40,7 +41,8 @@ def paint(*arguments: str) -> tuple[Result, list[tuple[Paint, Wall]]]:
         called.append((paint, wall))
 
     app = typer.Typer(add_completion=False)
-    app.command(cls=GroupedCommand)(grouped(command))
+    made = grouped(command)
+    app.command(cls=command_class(made))(made)
     return CliRunner().invoke(app, list(arguments)), called
 
 
@@ -59,7 +61,7 @@ def test_options_that_are_given_fill_their_fields() -> None:
     [
         ("", "Missing option"),
         ("-c red --num-coats 0", "--num-coats"),
-        ("-c red --no-is-matt", "No such option"),
+        ("-c red --no-is-matt", "there is no option --no-is-matt"),
     ],
 )
 def test_options_that_do_not_fit_their_settings_are_refused(options: str, message: str) -> None:

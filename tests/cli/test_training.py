@@ -193,11 +193,25 @@ def test_options_that_do_not_fit_together_are_refused(
     assert message in " ".join(done.stderr.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("name", ["none", "e5"])
-def test_a_model_that_cannot_be_loaded_is_named(name: str, tmp_path: Path) -> None:
-    done = run("train", "-m", tmp_path / name, "-i", CORPUS, "-o", tmp_path / "run", *SMALL)
+def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    model = tmp_path / "odd"
+    done = run("train", "-m", model, "-i", CORPUS, "-o", tmp_path / "run", *SMALL)
+    assert (done.exit_code, done.stderr) == (1, f"xalign: {model}: no such folder\n")
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    done = run("train", "-m", model, "-i", CORPUS, "-o", tmp_path / "run", *SMALL)
     assert done.exit_code == 1
-    assert f"{name}' cannot be loaded: " in done.stderr
+    assert "odd' cannot be loaded: " in done.stderr
+
+
+def test_the_folder_of_a_run_is_not_that_of_another_model(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("train", "-i", CORPUS, "-o", tmp_path / "file")
+    assert "file: expected a folder for the run, found a file" in done.stderr
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").touch()
+    done = run("train", "-i", CORPUS, "-o", tmp_path / "model")
+    assert "model: this folder holds a model already; name another one" in done.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xalign.errors import InputError
-from xalign.io.shard import open_shard
+from xalign.io.shard import open_shards
 
 
 @given(lines=st.integers(0, 40), total=st.integers(1, 12))
@@ -17,7 +17,7 @@ def test_shards_are_the_whole_in_order_and_of_one_size(
 ) -> None:
     path = tmp_path_factory.mktemp("shards") / "in.gz"
     path.write_bytes(gzip.compress(b"".join(b"line %d\n" % k for k in range(lines))))
-    parts = [open_shard(str(path), k + 1, total) for k in range(total)]
+    parts = [open_shards([str(path)], k + 1, total)[0] for k in range(total)]
     read = [list(part) for part in parts]
     assert [line for part in read for line in part] == [b"line %d" % k for k in range(lines)]
     assert max(map(len, read)) - min(map(len, read)) <= 1
@@ -26,11 +26,27 @@ def test_shards_are_the_whole_in_order_and_of_one_size(
     )
 
 
+@given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=5), total=st.integers(1, 7))
+def test_shards_of_several_files_are_the_whole_in_order(
+    sizes: list[int], total: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    paths = [folder / str(number) for number in range(len(sizes))]
+    for path, size in zip(paths, sizes, strict=True):
+        path.write_text("".join(f"{path.name} {k}\n" for k in range(size)))
+    shards = [open_shards(list(map(str, paths)), k + 1, total) for k in range(total)]
+    read = [[line for part in shard for line in part] for shard in shards]
+    assert b"\n".join(line for part in read for line in part) == b"\n".join(
+        line for path in paths for line in path.read_bytes().splitlines()
+    )
+    assert max(map(len, read)) - min(map(len, read)) <= 1
+
+
 def test_a_pipe_has_no_shards(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a shard needs an input that can be read twice"):
-        open_shard("/dev/null", 1, 2)
+        open_shards(["/dev/null"], 1, 2)
 
 
 def test_a_missing_file_is_called_missing() -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file"):
-        open_shard("none.txt", 1, 2)
+        open_shards(["none.txt"], 1, 2)

@@ -8,7 +8,8 @@ import pytest
 from tests.conftest import GOLD_TEST, needs_gold_test
 from xalign.alignment import Alignment, GoldAlignment
 from xalign.cli.report import as_records, open_gold, open_scored
-from xalign.links.metrics import Score, interval, p_value, score, score_pair, worst
+from xalign.links.metrics import Score, interval, p_value, score_pair, worst
+from xalign.reading import score
 
 
 def links(*pairs: tuple[int, int]) -> frozenset[tuple[int, int]]:
@@ -47,12 +48,12 @@ def test_sums_are_taken_before_ratios() -> None:
             in_p = in_s or link in reference.possible
             a, s = a + in_a, s + in_s
             sure, possible = sure + (in_a and in_s), possible + (in_a and in_p)
-    assert score(outputs, gold).aer == pytest.approx(1 - (sure + possible) / (a + s))
+    assert score(gold, outputs).aer == pytest.approx(1 - (sure + possible) / (a + s))
 
 
 def test_nothing_to_link_and_no_links_is_no_error() -> None:
-    assert score([Alignment()], [GoldAlignment()]).aer == 0
-    empty = score([Alignment()], [GoldAlignment(links((0, 0)))])
+    assert score([GoldAlignment()], [Alignment()]).aer == 0
+    empty = score([GoldAlignment(links((0, 0)))], [Alignment()])
     assert (empty.aer, empty.precision, empty.recall, empty.f1) == (1, 0, 0, 0)
 
 

@@ -96,11 +96,11 @@ def stage_1_settings(encoder: str, corpus: str, **changes: Any) -> TrainSettings
 def stage_1(
     encoder: str, corpus: str, output: Path, *, resume: bool = False, **changes: Any
 ) -> list[dict[str, Any]]:
-    """Run stage 1; gives what was shown."""
+    """Run stage 1; gives the records that were shown."""
     shown: list[dict[str, Any]] = []
     chosen = stage_1_settings(encoder, corpus, **changes)
     train_tlm(chosen, machine(output.parent), output, resume=resume, show=shown.append)
-    return shown
+    return [record for record in shown if "step" in record]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -111,13 +111,13 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def stage_2(
     model: str, corpus: str, output: Path, *, resume: bool = False, **changes: Any
 ) -> list[dict[str, Any]]:
-    """Run stage 2; gives what was shown."""
+    """Run stage 2; gives the records that were shown."""
     shown: list[dict[str, Any]] = []
     usual = {"mask_rate": 0.0, "scale": RULE.scale, "null_word": True, "loss": "words"}
     kinds = {"text": Text, "labels": Labels, "schedule": Schedule}
     chosen = FinetuneSettings(model=model, **parts(kinds, corpus, usual | changes))
     finetune(chosen, machine(output.parent), output, resume=resume, show=shown.append)
-    return shown
+    return [record for record in shown if "step" in record]
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:

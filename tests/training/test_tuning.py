@@ -15,9 +15,9 @@ from tests.conftest import tiny_checkpoint
 from xalign.aligning.aligner import Aligner
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.links.metrics import score
 from xalign.links.probabilities import calibrated, uncalibrated
 from xalign.model.config import ExtractionRule
+from xalign.reading import score
 from xalign.training.tuning import (
     Choices,
     DevSet,
@@ -57,7 +57,7 @@ def test_the_best_choice_is_that_of_trying_all(method: Any) -> None:
                 read = dataclasses.replace(model, network=network, rule=rule)
                 aligner = Aligner(read, devices=[torch.device("cpu")], threads=1, batch_pieces=400)
                 expected[layer, scale, threshold] = [
-                    score(list(aligner.align(dev.pairs)), dev.gold).aer for dev in SETS
+                    score(dev.gold, list(aligner.align(dev.pairs))).aer for dev in SETS
                 ]
     tuned = tune(model, SETS, CHOICES, threads=2)
     best = min(expected.values(), key=sum)

@@ -15,8 +15,9 @@ from tests.conftest import save, tiny_checkpoint
 from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.weights.backbones import E5_SMALL, separate
+from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import DEFAULT, Checkpoint, load, save_folder
+from xalign.weights.names import E5_SMALL
 
 BATCH = pack_pairs(
     [(PieceSentence([0, 5, 6, 2], [-1, 0, 1, -1]), PieceSentence([0, 7, 2], [-1, 0, -1]))]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from xalign.aligning.batching import map_in_order
 from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
-from xalign.aligning.windows import PiecePair, Reading
-from xalign.alignment import Alignment, SentencePair, split_words
+from xalign.aligning.windows import PiecePair, Places, Reading
+from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError
+from xalign.io.items import as_pairs
 from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
 from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
@@ -25,6 +27,8 @@ from xalign.model.packing import pack_pairs
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import Checkpoint, load
 
+Pairs = Iterable[Any]
+"""Sentence pairs, in one of the forms that `as_pairs` takes."""
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
 GPU_THREADS = 2
 """One thread prepares a batch while the other waits for results."""
@@ -122,23 +126,51 @@ class Aligner:
             compiled=settings.compiled,
         )
 
-    def align(self, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:
-        """Alignments of a stream of pairs, in its order; a pair with an empty side has no links."""
-        return (found.alignment() for found in self._read(pairs, only_links=True))
+    def align(
+        self, pairs: Pairs, *, src: str | None = None, tgt: str | None = None
+    ) -> Iterator[Alignment]:
+        """Alignments of a stream of pairs, in its order; a pair with an empty side has no links.
+
+        A pair is a `SentencePair`, or two sentences as text or as words. It may also be a row of a
+        data set; then ``src`` and ``tgt`` name its columns, see `xalign.io.items.as_pairs`.
+        Words that are blank are never linked.
+
+        Errors: `InputError` at a pair that is none of these.
+
+        >>> aligner = Aligner.from_pretrained()
+        >>> rows = [{"de": "das Haus", "en": "the house"}]
+        >>> [str(alignment) for alignment in aligner.align(rows, src="de", tgt="en")]
+        ['0-0 1-1']
+        """
+        read = self._read(as_pairs(pairs, src, tgt), only_links=True)
+        return (found.alignment() for found in read)
+
+    def align_batch(
+        self, pairs: Pairs, *, src: str | None = None, tgt: str | None = None
+    ) -> list[Alignment]:
+        """Alignments of all pairs at once, for services; several threads may call it at a time.
+
+        Arguments and errors are those of `align`.
+        """
+        return list(self.align(pairs, src=src, tgt=tgt))
 
     def align_pair(self, src: str | Sequence[str], tgt: str | Sequence[str]) -> Alignment:
         """Alignment of one pair, given as text with spaces between words, or as words."""
-        return next(self.align([SentencePair(as_words(src), as_words(tgt))]))
+        return next(self.align([SentencePair(src, tgt)]))
 
-    def probabilities(self, pairs: Iterable[SentencePair]) -> Iterator[WordProbabilities]:
+    def probabilities(
+        self, pairs: Pairs, *, src: str | None = None, tgt: str | None = None
+    ) -> Iterator[WordProbabilities]:
         """Probabilities of the word pairs of every pair of a stream, linked or not.
+
+        Arguments and errors are those of `align`.
 
         >>> aligner = Aligner.from_pretrained(precision="fp32")
         >>> found = next(aligner.probabilities([SentencePair.from_text("das Haus", "the house")]))
         >>> print(found.alignment(), found.matrix().shape, round(found.score, 1))
         0-0 1-1 (2, 2) 1.0
         """
-        for found in self._read(pairs, only_links=False):
+        for found in self._read(as_pairs(pairs, src, tgt), only_links=False):
             yield replace(found, link=calibrated(found.link, self.rule.calibration))
 
     def _read(
@@ -160,11 +192,15 @@ class Aligner:
         )
 
     def _encode(self, pair: SentencePair) -> Reading:
-        encode = self.tokenizer.encode
-        reading = Reading((encode(pair.src), encode(pair.tgt)), self.network.config.max_pieces)
-        self.counts.pairs += 1
-        self.counts.empty += pair.is_empty
-        self.counts.windowed += reading.is_long and not pair.is_empty
+        places = None
+        if not (all(map(str.strip, pair.src)) and all(map(str.strip, pair.tgt))):
+            pair, places = without_blank_words(pair)
+        sides = self.tokenizer.encode(pair.src), self.tokenizer.encode(pair.tgt)
+        reading = Reading(sides, self.network.config.max_pieces, places)
+        with self._lock:
+            self.counts.pairs += 1
+            self.counts.empty += pair.is_empty
+            self.counts.windowed += reading.is_long and not pair.is_empty
         return reading
 
     def _read_batch(self, readings: list[Reading], *, only_links: bool) -> list[WordProbabilities]:
@@ -249,6 +285,12 @@ def longer_side(reading: Reading) -> int:
     return max(map(len, reading.pair)) if reading.window else 0
 
 
-def as_words(sentence: str | Sequence[str]) -> tuple[str, ...]:
-    """Words of a sentence given as text or as words."""
-    return split_words(sentence) if isinstance(sentence, str) else tuple(sentence)
+def without_blank_words(pair: SentencePair) -> tuple[SentencePair, tuple[Places, Places]]:
+    """``pair`` without words that are empty or white space, and the places of the others."""
+    places = [
+        np.array([k for k, word in enumerate(words) if word.strip()], dtype=np.int64)
+        for words in (pair.src, pair.tgt)
+    ]
+    src = tuple(filter(str.strip, pair.src))
+    tgt = tuple(filter(str.strip, pair.tgt))
+    return SentencePair(src, tgt), ((places[0], len(pair.src)), (places[1], len(pair.tgt)))

@@ -1,5 +1,6 @@
 """Batches of similar size over a stream of any length, with results in the stream's order."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,6 +62,35 @@ def plan(
     return batches
 
 
+class OneCore:
+    """Counts streams that run with one core for each thread, and restores torch's setting.
+
+    A worker's setting holds for all later threads of the process, so the last stream to end, not
+    the first, restores what was before the first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._streams, self._before = 0, 1
+
+    def start(self) -> None:
+        """A stream starts."""
+        with self._lock:
+            if self._streams == 0:
+                self._before = torch.get_num_threads()
+            self._streams += 1
+
+    def end(self) -> None:
+        """A stream ends, and its threads have ended."""
+        with self._lock:
+            self._streams -= 1
+            if self._streams == 0:
+                torch.set_num_threads(self._before)
+
+
+ONE_CORE = OneCore()
+
+
 def map_in_order(
     items: Iterable[Item],
     run: Callable[[list[Item]], list[Result]],
@@ -78,11 +108,11 @@ def map_in_order(
     the stream is processed, the next one is read. Memory holds two windows, however long the
     stream. An `XalignError` of the stream is raised after the results of all items before it.
     """
-    before = torch.get_num_threads()
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[tuple[int, list[list[int]], list[Future[list[Result]]]]] = deque()
     stopped: XalignError | None = None
     windows = stream_windows(items, size)
+    ONE_CORE.start()
     try:
         while stopped is None:
             try:
@@ -104,7 +134,7 @@ def map_in_order(
             raise stopped
     finally:
         executor.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)  # a worker's setting holds for all later threads
+        ONE_CORE.end()
 
 
 def in_order(

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import logging
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ from xalign.errors import DeviceError
 
 M_ARENA_MAX = -8
 """Option of mallopt for the number of heaps, from glibc's malloc.h."""
+logger = logging.getLogger(__name__)
+
 SELDOM = 100_000
 """New objects between two garbage collections, instead of 700."""
 
@@ -45,14 +48,19 @@ def prepare_memory() -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``: ``cpu``, ``cuda``, ``cuda:N``; ``auto`` is a GPU if there is one.
+    """The device called ``name``: ``cpu``, ``cuda``, ``cuda:N``, ``mps`` (a GPU of Apple's).
+
+    ``auto`` is a GPU of NVIDIA's if there is one, else the CPU.
 
     Errors: `DeviceError` when there is no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise DeviceError(f"expected the device auto, cpu, cuda or cuda:N, found {name!r}")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise DeviceError(f"expected the device auto, cpu, cuda, cuda:N or mps, found {name!r}")
+    if name == "mps" and not torch.backends.mps.is_available():
+        found = "this machine, or this torch, has no GPU of Apple's"
+        raise DeviceError(f"device mps: {found}; use --device cpu")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
         found = f"this machine, or this torch, has {count} GPUs"
@@ -67,8 +75,14 @@ def choose_devices(names: str) -> list[torch.device]:
     """
     if names == "all":
         count = torch.cuda.device_count()
-        return [torch.device("cuda", k) for k in range(count)] or [torch.device("cpu")]
-    return [choose_device(name) for name in names.split(",")]
+        if count == 0:
+            logger.warning("--device all: this machine, or this torch, has no GPU; using the CPU")
+            return [torch.device("cpu")]
+        return [torch.device("cuda", k) for k in range(count)]
+    devices = [choose_device(name) for name in names.split(",")]
+    if len({device.type for device in devices}) > 1:
+        raise DeviceError(f"devices {names}: expected devices of one kind; use --shard for others")
+    return devices
 
 
 def has_fast_int8() -> bool:
@@ -82,13 +96,15 @@ def choose_precision(name: str, device: torch.device) -> str:
     """The precision of matrix products on ``device`` that ``name`` asks for.
 
     ``auto`` is ``int8`` on a CPU where it is fast, else ``fp32``; on a GPU it is ``bf16``, or
-    ``fp16`` where the GPU has no bf16.
+    ``fp16`` where the GPU has no bf16, and ``fp32`` on a GPU of Apple's.
 
     Errors: `DeviceError` when there is no such precision on the device.
     """
     is_cpu = device.type == "cpu"
     if name == "auto" and is_cpu:
         return "int8" if has_fast_int8() else "fp32"
+    if name == "auto" and device.type == "mps":
+        return "fp32"
     if name == "auto":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if name not in DTYPES:

@@ -15,17 +15,27 @@ TokenizerName = Literal["none", "moses", "icu"]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Sentence pairs in one file, or in two side by side, or a part of their lines."""
+    """Sentence pairs in files, or in two side by side, or a part of their lines.
+
+    Several ``input`` are read one after the other; without any, standard input is read.
+    """
 
     input: Annotated[
-        str,
-        Setting("Sentence pairs; also .gz, .xz and .zst.", flags=("-i", "--input")),
-    ] = "-"
+        tuple[str, ...],
+        Setting(
+            "Sentence pairs; also .gz, .xz, .zst, .bz2; repeat it for more files.",
+            flags=("-i", "--input"),
+        ),
+    ] = ()
     source: Annotated[
         str | None, Setting("Source sentences, instead of -i.", flags=("-s", "--source"))
     ] = None
     target: Annotated[
         str | None, Setting("Target sentences, together with -s.", flags=("-t", "--target"))
+    ] = None
+    columns: Annotated[
+        str | None,
+        Setting("Columns of source and target between TABs, such as 1,2.", panel="Words"),
     ] = None
     shard: Annotated[
         str | None, Setting("Align only part I of N, given as I/N.", panel="Machine")
@@ -68,11 +78,15 @@ class Words:
         Pieces | None, Setting("The text is cut into subwords, marked by @@ (bpe) or ▁.")
     ] = None
     level: Annotated[
-        Level | None, Setting("With --pieces: write links of subwords (default) or words.")
+        Level | None,
+        Setting(
+            "Write links of subwords (pieces; --pieces), tokens (--tokenize), or words; default: "
+            "pieces with --pieces, else words."
+        ),
     ] = None
     tokenize: Annotated[
         TokenizerName,
-        Setting("Tokenize raw text first; links are of its space-separated words."),
+        Setting("Tokenize raw text first; links are of its space-separated words, see --level."),
     ] = "none"
     languages: Annotated[str | None, Setting("With --tokenize: both languages, such as de,en.")] = (
         None
@@ -97,12 +111,12 @@ class AlignerSettings:
     encoder that was never trained to align. ``threshold`` replaces that of the model's rule (an
     argmax becomes eq. 10); it applies to the probabilities that `Aligner.probabilities` returns.
 
-    ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, several separated by commas, or ``all``
-    GPUs. ``precision`` is that of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``,
-    ``fp16``, or ``auto``, see `choose_precision`. ``threads`` (CPU) is by default the number of
-    usable cores. ``batch_pieces`` is the number of pieces that each thread aligns at once; on a
-    GPU it shrinks where memory does not suffice. With ``compiled``, `torch.compile` compiles the
-    layers first, once for batches of all sizes; it needs a C++ compiler.
+    ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, several separated by commas, or
+    ``all`` GPUs. ``precision`` is that of the layers' matrix products: ``fp32``, ``int8`` (CPU),
+    ``bf16``, ``fp16``, or ``auto``, see `choose_precision`. ``threads`` (CPU) is by default the
+    number of usable cores. ``batch_pieces`` is the number of pieces that each thread aligns at
+    once; on a GPU it shrinks where memory does not suffice. With ``compiled``, `torch.compile`
+    compiles the layers first, once for batches of all sizes; it needs a C++ compiler.
     """
 
     model: Annotated[
@@ -118,7 +132,7 @@ class AlignerSettings:
         float | None, Setting("Link words whose probability exceeds this.", min=0, max=0.999)
     ] = None
     device: Annotated[
-        str, Setting("auto, cpu, cuda, cuda:N, several with commas, or all.", panel="Machine")
+        str, Setting("auto, cpu, cuda, cuda:N, mps, several with commas, or all.", panel="Machine")
     ] = "auto"
     precision: Annotated[Precision, Setting("Precision of matrix products.", panel="Machine")] = (
         "auto"

@@ -6,7 +6,7 @@ rest of both sides is cut in proportion.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from xalign.model.packing import PieceSentence
 
 PiecePair = tuple[PieceSentence, PieceSentence]
 Starts = tuple[int, int]
+Places = tuple[Ints, int]
+"""Places of words that are kept, and the number of all words."""
 
 STEP = 2 / 3
 """Share of a window after which the next one starts."""
@@ -41,11 +43,14 @@ class Reading:
     """One pair on its way through a network, window by window; most pairs fit one window.
 
     ``window`` is the next one to read, None at the end. Each side of a window has at most
-    ``max_pieces`` pieces, special ones included.
+    ``max_pieces`` pieces, special ones included. Where the sentences have words that are blank and
+    were left out, ``places`` has the places of the others, and the number of all words, by side.
     """
 
-    def __init__(self, pair: PiecePair, max_pieces: int) -> None:
-        self.pair, self.room = pair, max_pieces - 2
+    def __init__(
+        self, pair: PiecePair, max_pieces: int, places: tuple[Places, Places] | None = None
+    ) -> None:
+        self.pair, self.room, self.places = pair, max_pieces - 2, places
         self.shape = pair[0].num_words, pair[1].num_words
         self.found: list[tuple[Window, WordProbabilities]] = []
         self.is_long = max(map(len, pair)) > max_pieces
@@ -75,9 +80,11 @@ class Reading:
         """Word pairs of the whole pair; see `merge`."""
         if not self.found:
             return WordProbabilities.nothing((0, 0))
-        if not self.is_long:
-            return self.found[0][1]
-        return merge(self.found, self.shape, threshold)
+        found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
+        if self.places is None:
+            return found
+        (src, num_src), (tgt, num_tgt) = self.places
+        return replace(found, src=src[found.src], tgt=tgt[found.tgt], shape=(num_src, num_tgt))
 
     def _part(self, side: int, span: tuple[int, int]) -> PieceSentence:
         whole, (first, last) = self.pair[side], span

@@ -1,8 +1,8 @@
 """The command `xalign align`: from options to a stream, and the summary at its end."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +12,20 @@ import typer
 import xalign
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words, Workers
 from xalign.alignment import SentencePair
-from xalign.cli.options import COMMON, grouped
-from xalign.console import BadLines, Meter, is_terminal, say, shown
+from xalign.cli.inputs import check_first_lines, open_pairs
+from xalign.cli.options import grouped
+from xalign.cli.usage import COMMON
+from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError
-from xalign.io.files import Source, output
-from xalign.io.shard import Shard, open_shard, parse_shard
+from xalign.io.files import check_outputs, output
 from xalign.links.segmentation import Cut
+from xalign.progress import Meter, Phase, status_line
+from xalign.weights.names import check_name
 
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="Sentence pairs, as with -i.", show_default=False),
+]
 Output = Annotated[
     str,
     typer.Option(
@@ -34,6 +41,20 @@ Strict = Annotated[
         "--strict", rich_help_panel=COMMON, help="Stop at the first line that cannot be read."
     ),
 ]
+Lenient = Annotated[
+    bool,
+    typer.Option(
+        "--lenient", rich_help_panel=COMMON, help="Go on even if no line of a file can be read."
+    ),
+]
+Rejects = Annotated[
+    str | None,
+    typer.Option(
+        "--rejects",
+        rich_help_panel="Output",
+        help="Write lines that cannot be read, each with its place and the reason.",
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", rich_help_panel=COMMON, help="No progress, no summary.")
 ]
@@ -46,8 +67,11 @@ def align(
     words: Annotated[Words, "Words"],
     settings: Annotated[AlignerSettings, "Model"],
     workers: Annotated[Workers, "Machine"],
+    files: Files = None,
     output_path: Output = "-",
+    rejects: Rejects = None,
     strict: Strict = False,
+    lenient: Lenient = False,
     quiet: Quiet = False,
 ) -> None:
     """Align sentence pairs: one line in, one line out, in order.
@@ -60,27 +84,50 @@ def align(
     Each line is `source ||| target` or `source TAB target`; spaces separate words. A line that
     cannot be read gives an empty line, and is counted.
     """
+    inputs = replace(inputs, input=(*inputs.input, *(files or ())))
+    if strict and lenient:
+        raise typer.BadParameter("give --strict or --lenient, not both")
     check_options(words, workers)
-    is_plain = wanted.is_plain and words == Words()
-    if workers.engine == "ray":
-        check_ray(inputs, output_path, is_plain and not (strict or wanted.line_buffered))
-        align_by_ray(inputs.input, output_path, settings, workers.workers, quiet)
+    check_files(inputs, wanted, output_path, rejects)
+    check_name(settings.model)
+    bad = BadLines(strict, is_lenient=lenient)
+    if workers.engine == "local":
+        align_here(inputs, wanted, words, settings, output_path, rejects, bad, quiet)
         return
-    if [output_path, wanted.scores, wanted.matrix].count("-") > 1:
-        raise typer.BadParameter("only one output can be standard output")
+    needs_more = words != Words() or not wanted.is_plain or wanted.line_buffered
+    check_ray(inputs, output_path, needs_more or strict or rejects is not None)
+    align_by_ray(inputs.input[0], output_path, settings, workers.workers, bad, quiet)
 
+
+def align_here(
+    inputs: Inputs,
+    wanted: Wanted,
+    words: Words,
+    settings: AlignerSettings,
+    output_path: str,
+    rejects: str | None,
+    bad: BadLines,
+    quiet: bool,
+) -> None:
+    """Align in this process, and print the summary."""
     from xalign.aligning.devices import prepare_memory
 
     prepare_memory()
-    bad = BadLines(strict)
-    measured, pairs = open_pairs(inputs, bad, SentencePair.from_text if is_plain else cutter(words))
-    aligner = xalign.Aligner.from_settings(settings)
-    meter = Meter(measured, aligner.counts, aligner.where)
-    is_shown = not quiet and not (output_path == "-" and is_terminal(sys.stdout))
-    with output(output_path) as out, shown(meter) if is_shown else nullcontext():
+    is_plain = wanted.is_plain and words == Words()
+    with ExitStack() as stack:
+        bad.rejects = stack.enter_context(output(rejects)) if rejects else None
+        out = stack.enter_context(output(output_path))
+        line = stack.enter_context(status_line(is_quiet=quiet or is_terminal(sys.stdin)))
+        make = SentencePair.from_text if is_plain else cutter(words)
+        measured, pairs = open_pairs(inputs, bad, make, "| xalign align")
+        stack.enter_context(closing(measured))
+        line.show(Phase("loading the model"))
+        aligner = xalign.Aligner.from_settings(settings)
+        meter = Meter(measured, aligner.counts, aligner.where)
+        line.show(meter)
         groups = ([pair] for pair in pairs) if wanted.line_buffered else [pairs]
         write = write_links if is_plain else write_results
-        write(aligner, groups, wanted, out)
+        write(aligner, groups, wanted, line.before(out, output_path))
     if not quiet:
         say(meter.summary(bad.count))
 
@@ -108,8 +155,12 @@ def write_results(aligner: Any, groups: Any, wanted: Wanted, out: Any) -> None:
 
 def check_options(words: Words, workers: Workers) -> None:
     """Stop if options do not fit together."""
-    if words.level and not words.pieces:
+    if words.level == "tokens" and words.tokenize == "none":
+        raise typer.BadParameter("--level tokens is of raw text; add --tokenize moses or icu")
+    if words.level == "pieces" and not words.pieces:
         raise typer.BadParameter("--level is of subwords; add --pieces bpe or sentencepiece")
+    if words.level == "words" and not words.pieces and words.tokenize == "none":
+        raise typer.BadParameter("--level needs --pieces or --tokenize: words are words already")
     if words.languages and words.tokenize == "none":
         raise typer.BadParameter("--languages is for raw text; add --tokenize moses or icu")
     if workers.workers and workers.engine != "ray":
@@ -118,11 +169,24 @@ def check_options(words: Words, workers: Workers) -> None:
         raise typer.BadParameter("--pieces is for text that is cut already; leave out --tokenize")
 
 
-def check_ray(inputs: Inputs, output_path: str, is_plain: bool) -> None:
-    """Stop if the options are not for Ray workers."""
-    if inputs.source or inputs.target or inputs.shard or "-" in (inputs.input, output_path):
+def check_files(inputs: Inputs, wanted: Wanted, output_path: str, rejects: str | None) -> None:
+    """Stop if an output is an input or another output, or cannot be written."""
+    written = [output_path, wanted.scores, wanted.matrix, rejects]
+    if written.count("-") > 1:
+        raise typer.BadParameter("only one output can be standard output")
+    if any(path and path.endswith(".npz") and path != wanted.matrix for path in written):
+        raise typer.BadParameter("a file .npz is for --matrix alone")
+    is_pair = inputs.source is not None or inputs.target is not None
+    read = [*inputs.input, inputs.source, inputs.target]
+    check_outputs(written, read if is_pair or inputs.input else ["-"])
+
+
+def check_ray(inputs: Inputs, output_path: str, needs_more: bool) -> None:
+    """Stop if the options are not for Ray workers, which write links alone."""
+    is_one = len(inputs.input) == 1 and "-" not in (inputs.input[0], output_path)
+    if inputs.source or inputs.target or inputs.shard or not is_one:
         raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE")
-    if not is_plain:
+    if needs_more or inputs.columns:
         raise typer.BadParameter("--engine ray writes links alone; use --shard for the rest")
 
 
@@ -133,7 +197,8 @@ def cutter(words: Words) -> Callable[[str, str], Any]:
     cuts = None
     if words.tokenize != "none":
         cuts = tokenizers(words.tokenize, words.languages or "en,en")
-    return segmenter(words.pieces, words.level or "pieces", cuts)
+    level = words.level or ("pieces" if words.pieces else "words")
+    return segmenter(words.pieces, level, cuts)
 
 
 def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:
@@ -147,18 +212,26 @@ def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:
 
 
 def align_by_ray(
-    input: str, output_path: str, settings: AlignerSettings, workers: int | None, quiet: bool
+    input: str,
+    output_path: str,
+    settings: AlignerSettings,
+    workers: int | None,
+    bad: BadLines,
+    quiet: bool,
 ) -> None:
     """Align the file ``input`` with Ray workers, and report the counts and errors of all."""
     from xalign.aligning.aligner import Counts
     from xalign.aligning.ray import align_with_ray
 
-    counts, progress, bad = Counts(), Blocks(), BadLines()
+    if not bad.is_lenient:
+        check_first_lines(input)
+    counts, progress = Counts(), Blocks()
     meter = Meter(progress, counts, "ray")
     reports = {}
     settings = replace(settings, threads=settings.threads or 1)
     source, target = Path(input), Path(output_path)
-    with nullcontext() if quiet else shown(meter):
+    with status_line(is_quiet=quiet) as line:
+        line.show(meter)
         for done, total in align_with_ray(source, target, settings, workers=workers):
             reports[done.number] = done
             progress.position, progress.size = len(reports), total
@@ -168,8 +241,8 @@ def align_by_ray(
             counts.windowed += done.windowed
     before = 0
     for _, done in sorted(reports.items()):
-        for line, message in done.errors:
-            bad(InputError(input, before + line, message))
+        for number, message in done.errors:
+            bad(InputError(input, before + number, message))
         bad.count += done.bad - len(done.errors)
         before += done.pairs
     if not quiet:
@@ -182,40 +255,3 @@ class Blocks:
 
     position: int = 0
     size: int | None = None
-
-
-def open_pairs(
-    inputs: Inputs, bad: BadLines, make: Callable[[str, str], Any]
-) -> tuple[Source | Shard, Iterator[Any]]:
-    """The input to measure progress by, and the pairs in it, made by ``make``."""
-    from xalign.io.pairs import read_as, read_two_as
-
-    source, target, shard = inputs.source, inputs.target, inputs.shard
-    if source == target == "-":
-        raise typer.BadParameter("-s and -t cannot both be standard input")
-    number, total = shard_numbers(shard)
-    if source is not None and target is not None and inputs.input == "-":
-        src = open_shard(source, number, total) if shard else Source(source)
-        if isinstance(src, Source):
-            tgt = Source(target)
-            return src, read_two_as(make, src, tgt, src.name, tgt.name, bad)
-        # the last shard also finds lines beyond the end
-        part = Shard(Source(target), src.start, None if number == total else src.count)
-        return src, read_two_as(make, src, part, src.name, part.name, bad, src.start + 1)
-    if source is not None or target is not None:
-        raise typer.BadParameter("give either -i, or both -s and -t")
-    if shard:
-        part = open_shard(inputs.input, number, total)
-        return part, read_as(make, part, part.name, bad, part.start + 1)
-    pairs = Source(inputs.input)
-    if inputs.input == "-" and is_terminal(sys.stdin):
-        say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
-    return pairs, read_as(make, pairs, pairs.name, bad)
-
-
-def shard_numbers(text: str | None) -> tuple[int, int]:
-    """Number of a shard, and of all shards."""
-    try:
-        return parse_shard(text or "1/1")
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error

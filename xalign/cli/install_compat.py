@@ -34,6 +34,8 @@ def install_compat(
     Put DIR first on PATH where a pipeline looks for them. DIR/python, on PYTHONPATH, gives
     `import eflomal`. Other programs of these names are never overwritten.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(str(folder), 0, "expected a folder, found a file")
     files = {name: LAUNCHER.format(python=sys.executable, module=m) for name, m in PROGRAMS.items()}
     files["python/eflomal.py"] = MODULE
     for name in files:

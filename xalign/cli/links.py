@@ -8,7 +8,8 @@ from typing import Annotated, Literal, cast
 import typer
 
 from xalign.console import is_terminal, say
-from xalign.io.files import Source, output
+from xalign.errors import InputError
+from xalign.io.files import Source, check_outputs, output
 
 
 def symmetrize(
@@ -46,9 +47,11 @@ def symmetrize(
     xalign symmetrize -i de-en.align -c invert > en-de.align
 
     One line in, one line out. Both files are source-target, as `fast_align` and `fast_align -r`
-    print them. On a line with ` ||| `, links are what follows the last one.
+    print them, in any format of `xalign align`. On a line with ` ||| `, links are what follows the
+    last one.
     """
-    from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
+    from xalign.io.links import find_links, two_by_two
+    from xalign.io.pharaoh import pharaoh
     from xalign.links.symmetrize import Method, invert
     from xalign.links.symmetrize import symmetrize as join
 
@@ -57,14 +60,18 @@ def symmetrize(
         raise typer.BadParameter(f"{command} takes {'-i alone' if is_alone else '-i and -j'}")
     if input == reverse == "-":
         raise typer.BadParameter("-i and -j cannot both be standard input")
+    check_outputs([output_path], [input, reverse])
     with output(output_path) as out, closing(Source(input)) as one:
+        found = find_links(one, one.name)
         if reverse is None:
-            for links in read_links_after_text(one, one.name):
-                out.write(pharaoh(invert(links) if command == "invert" else links))
+            for links in found.pairs:
+                turned = invert(links.alignment) if command == "invert" else links.alignment
+                out.write(pharaoh(turned))
             return
         with closing(Source(reverse)) as other:
-            for ways in read_two_alignments(one, other, one.name, other.name):
-                out.write(pharaoh(join(*ways, cast(Method, command), order)))
+            for left, right in two_by_two(found, find_links(other, other.name)):
+                both = join(left.alignment, right.alignment, cast(Method, command), order)
+                out.write(pharaoh(both))
 
 
 def rethreshold(
@@ -72,7 +79,7 @@ def rethreshold(
         float, typer.Option(min=0, max=1, help="Keep links whose probability exceeds this.")
     ],
     input: Annotated[
-        str, typer.Option("-i", "--input", help="Links with their probabilities, as i-j:p.")
+        str, typer.Option("-i", "--input", help="Links with their probabilities.")
     ] = "-",
     output_path: Annotated[
         str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")
@@ -84,14 +91,21 @@ def rethreshold(
     xalign align --format scored --threshold 0.05 -i corpus.txt > scored.align
     xalign rethreshold --threshold 0.6 -i scored.align > out.align
 
-    One line in, one line out. The input is what `xalign align --format scored` wrote.
+    One line of links in Pharaoh format for each pair. The input is what `xalign align` wrote with
+    `--format scored`, jsonl or naacl: formats that have probabilities.
     """
-    from xalign.io.formats import read_scored
+    from xalign.io.links import find_links
     from xalign.io.pharaoh import pharaoh
 
+    check_outputs([output_path], [input])
     with output(output_path) as out, closing(Source(input)) as source:
-        for aligned in read_scored(source, source.name):
-            out.write(pharaoh(aligned.links.above(threshold)))
+        found = find_links(source, source.name)
+        for links in found.pairs:
+            if links.probabilities and not found.has_probabilities:
+                advice = "make it by xalign align --format scored --threshold 0.05"
+                message = f"expected links with probabilities, found the format {found.format}"
+                raise InputError(source.name, 0, f"{message}; {advice}")
+            out.write(pharaoh(links.above(threshold)))
 
 
 def score(
@@ -129,8 +143,8 @@ def score(
     xalign score --gold test.talp --samples 1000 ours.align theirs.align
     xalign score --gold test.talp --worst 5 --pairs test.txt out.align
 
-    Alignments are in Pharaoh format. Without a file, standard input is read. With several files,
-    `p` is the two-sided p-value of the difference to the first.
+    Alignments are in any format of `xalign align`. Without a file, standard input is read. With
+    several files, `p` is the two-sided p-value of the difference to the first.
     """
     from xalign.cli import report
 
@@ -143,6 +157,9 @@ def score(
         say("reading links from the terminal; end with Ctrl-D")
     gold_links = report.open_gold(gold, gold_base)
     scored = [report.open_scored(path, gold_links, gold) for path in paths]
+    for output_scored in scored:
+        if hint := report.hint(output_scored, gold_links):
+            say(f"{output_scored.name}: {hint}")
     texts = report.open_texts(pairs, gold_links) if pairs else ()
     scores = report.as_records(scored, gold_links, samples=samples, num_worst=worst, texts=texts)
     signature = report.signature(gold_links, gold, samples)

@@ -11,10 +11,12 @@ import xalign
 from xalign.cli.align import align
 from xalign.cli.install_compat import install_compat
 from xalign.cli.links import rethreshold, score, symmetrize
-from xalign.cli.options import GroupedCommand, help_text
+from xalign.cli.options import help_text
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
-from xalign.console import outcome, say
+from xalign.cli.usage import Group, command_class
+from xalign.console import outcome, print_warnings, say
+from xalign.weights.names import is_offline
 
 P = ParamSpec("P")
 
@@ -22,7 +24,7 @@ app = typer.Typer(
     name="xalign",
     help="Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`.",
     no_args_is_help=True,
-    add_completion=False,
+    cls=Group,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -45,6 +47,9 @@ def main(
 ) -> None:
     """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
     os.environ["XALIGN_DEBUG"] = "1" if debug else ""
+    print_warnings()
+    if is_offline():
+        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -72,4 +77,4 @@ for command in (
     train,
     finetune,
 ):
-    app.command(cls=GroupedCommand, help=help_text(command))(guarded(command))
+    app.command(cls=command_class(command), help=help_text(command))(guarded(command))

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 
+from xalign.cli.usage import COMMON
 from xalign.settings import Setting
 
-COMMON = "Common"
 GROUPS = (
     COMMON,
     "Output",
@@ -27,17 +26,6 @@ GROUPS = (
     "Machine",
 )
 """Groups of options, in the order of a help page."""
-
-
-class GroupedCommand(TyperCommand):
-    """A command that lists ``--help`` among its common options."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        """The option ``--help``."""
-        option: Any = super().get_help_option(ctx)
-        if option is not None:
-            option.rich_help_panel = COMMON
-        return option
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -141,7 +129,9 @@ def read_config(ctx: typer.Context, path: str | None) -> str | None:
         return None
     try:
         settings = json.loads(Path(path).read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise typer.BadParameter(f"{path}: expected the run.json of a run: {error}") from error
     if settings.get("command", ctx.info_name) != ctx.info_name:
         raise typer.BadParameter(f"{path}: is a run of xalign {settings['command']}")

@@ -1,18 +1,21 @@
 """Output of ``xalign score``: scores as a table or JSON, a signature, and the worst pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import xalign
-from xalign.alignment import Alignment, GoldAlignment, SentencePair
+from xalign.alignment import Alignment, GoldAlignment, Link, SentencePair
 from xalign.errors import InputError
 from xalign.io.files import Source
 from xalign.io.gold import Gold, read_gold
+from xalign.io.links import find_links
 from xalign.io.pairs import read_pairs
-from xalign.io.pharaoh import read_alignments
 from xalign.links.metrics import SEED, Score, interval, p_value, score_pair, worst
+
+HINT_AER = 0.2
+"""An output that another form would improve by so much is probably not what its user thinks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,14 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
     A NAACL file does not say how many pairs follow its last link: they count as pairs without one.
     """
     source = Source(path)
-    alignments = tuple(read_alignments(source, source.name))
-    found, references = len(alignments), gold.alignments
+    links = find_links(source, source.name)
+    alignments = tuple(found.alignment for found in links.pairs)
+    references = gold.alignments
     if gold.format == "naacl":
-        references += (GoldAlignment(),) * (found - len(references))
-    if found != len(references):
+        references += (GoldAlignment(),) * (len(alignments) - len(references))
+    if links.is_open:
+        alignments += (Alignment(),) * (len(references) - len(alignments))
+    if (found := len(alignments)) != len(references):
         raise InputError(
             source.name,
             0,
@@ -51,6 +57,43 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
             f"found {found}; an unaligned pair is an empty line",
         )
     return ScoredFile(source.name, alignments, tuple(map(score_pair, alignments, references)))
+
+
+def hint(output: ScoredFile, gold: Gold) -> str | None:
+    """What seems to be wrong with an output that would score much better in another form."""
+    usual = sum(output.pairs, Score()).aer
+    found = {
+        name: sum(map(score_pair, changed, gold.alignments), Score()).aer
+        for name, changed in other_forms(output.alignments)
+    }
+    best = min(found, key=found.__getitem__)
+    if usual - found[best] < HINT_AER:
+        return None
+    return f"the AER would be {100 * found[best]:.2f} if {best}"
+
+
+def other_forms(alignments: Sequence[Alignment]) -> Iterator[tuple[str, list[Alignment]]]:
+    """Alignments as they would be without a usual mistake, which is described."""
+
+    def changed(change: Callable[[Link], Link]) -> list[Alignment]:
+        return [Alignment(frozenset(map(change, one.links))) for one in alignments]
+
+    yield "links were counted from 0 instead of from 1", changed(lambda k: (k[0] - 1, k[1] - 1))
+    yield (
+        "links were counted one higher: gold and output differ",
+        changed(lambda k: (k[0] + 1, k[1] + 1)),
+    )
+    yield (
+        "source and target were exchanged: xalign symmetrize -c invert -i FILE",
+        changed(lambda k: (k[1], k[0])),
+    )
+    yield (
+        "source and target were exchanged and counted from 0",
+        changed(lambda k: (k[1] - 1, k[0] - 1)),
+    )
+    nothing = Alignment()
+    yield "every line stood one line higher", [*alignments[1:], nothing]
+    yield "every line stood one line lower", [nothing, *alignments[:-1]]
 
 
 def open_texts(path: str, gold: Gold) -> tuple[SentencePair, ...]:

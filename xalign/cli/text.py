@@ -8,19 +8,20 @@ from typing import Annotated, Literal
 import typer
 
 import xalign
-from xalign.aligning.settings import AlignerSettings
+from xalign.aligning.settings import AlignerSettings, Inputs
 from xalign.alignment import ScoredAlignment, SentencePair
+from xalign.cli.inputs import open_pairs
 from xalign.console import BadLines, say
 from xalign.errors import InputError
-from xalign.io.files import Source, output, side_by_side
-from xalign.io.formats import read_any_links
-from xalign.io.pairs import read_as, read_pairs
+from xalign.io.files import Source, check_outputs, output
+from xalign.io.links import find_links
 from xalign.links.lexicon import PairCounts, table_line, word_links
 from xalign.links.projected_lines import bio_lines, inline_lines, plain, tagged
 from xalign.links.projection import Resolved
+from xalign.weights.names import check_name
 
 Input = Annotated[
-    str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz and .zst.")
+    str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz, .zst, .bz2.")
 ]
 NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 
@@ -29,7 +30,7 @@ def lexicon(
     input: Input,
     links: Annotated[
         str,
-        typer.Option("-a", "--links", help="Their links as i-j or i-j:p, one line per pair."),
+        typer.Option("-a", "--links", help="Their links, in any format of xalign align."),
     ],
     output_path: Annotated[
         str, typer.Option("-o", "--output", help="Start of the file names of both tables.")
@@ -53,12 +54,13 @@ def lexicon(
     """
     if input == links == "-":
         raise typer.BadParameter("only one of the files can be standard input")
+    check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [input, links])
     bad = BadLines(outcome="it is left out")
     total = 0
     with PairCounts() as counts:
-        with closing(Source(input)) as source:
-            pairs = read_pairs(source, source.name, bad)
-            for pair, found in with_given_links(pairs, links, source.name):
+        measured, pairs = open_pairs(Inputs((input,)), bad, SentencePair.from_text)
+        with closing(measured):
+            for pair, found in with_given_links(pairs, links, measured.name):
                 counts.add(word_links(pair, found.alignment))
                 total += 1
         for name, is_reverse in zip(NAMES[names], (False, True), strict=True):
@@ -80,7 +82,7 @@ def project(
     ] = False,
     links: Annotated[
         str | None,
-        typer.Option("-a", "--links", help="Links, as i-j or i-j:p; default: align the pairs."),
+        typer.Option("-a", "--links", help="Links in any format; default: align the pairs."),
     ] = None,
     output_path: Annotated[
         str,
@@ -111,14 +113,17 @@ def project(
         raise typer.BadParameter("give either --tags FILE or --inline")
     if [input, tags, links].count("-") > 1:
         raise typer.BadParameter("only one of the files can be standard input")
+    check_outputs([output_path], [input, tags, links])
+    check_name(model)
     resolved, bad = Resolved(), BadLines()
-    with closing(Source(input)) as source, output(output_path) as out:
-        given, kept = tee(read_as(tagged if inline else plain, source, source.name, bad))
+    measured, read = open_pairs(Inputs((input,)), bad, tagged if inline else plain)
+    with closing(measured), output(output_path) as out:
+        given, kept = tee(read)
         pairs = (SentencePair(src.words, tgt) for src, tgt in given)
         found = (
             made_links(pairs, model, threshold)
             if links is None
-            else (scored for _, scored in with_given_links(pairs, links, source.name))
+            else (scored for _, scored in with_given_links(pairs, links, measured.name))
         )
         rows = zip(found, kept, strict=False)
         for line in bio_lines(rows, tags, resolved) if tags else inline_lines(rows, resolved):
@@ -146,8 +151,8 @@ def with_given_links(
     does not exist.
     """
     with closing(Source(path)) as source:
-        given = read_any_links(source, source.name)
-        for number, (pair, links) in enumerate(side_by_side(pairs, given, pairs_path, path), 1):
+        found = find_links(source, source.name).beside(pairs, pairs_path)
+        for number, (pair, links) in enumerate(found, 1):
             if pair.is_empty:  # blank, or a line that cannot be read
                 links = ScoredAlignment({})
             for i, j in links.probabilities:

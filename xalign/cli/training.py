@@ -1,12 +1,16 @@
 """The commands that train: options, one call."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
-from xalign.cli.options import COMMON, Config, grouped
-from xalign.console import training_talk
+from xalign.cli.options import Config, grouped
+from xalign.cli.usage import COMMON
+from xalign.console import say
+from xalign.errors import InputError
+from xalign.progress import training_talk
 from xalign.training.settings import (
     NO_FILE,
     Augmentation,
@@ -18,6 +22,7 @@ from xalign.training.settings import (
     Text,
     TrainSettings,
 )
+from xalign.weights.names import check_name
 
 Output = Annotated[
     str,
@@ -53,10 +58,14 @@ def train(
     """
     from xalign.training.stages import train_tlm
 
-    check_text(text)
+    check_text(text, output)
+    check_name(start.model)
     settings = TrainSettings(text=text, start=start, schedule=schedule, augmentation=augmentation)
     with training_talk(schedule.steps) as show:
         train_tlm(settings, machine, Path(output), resume=resume, show=show)
+    advice = f"xalign finetune -m {quote(output)} -i {quote(text.input[0])} -o {quote(output)}-2"
+    for line in show.summary(output, advice):
+        say(line)
 
 
 @grouped
@@ -86,7 +95,9 @@ def finetune(
     """
     from xalign.training.stages import finetune as finetune_model
 
-    check_text(text)
+    check_text(text, output)
+    for name in filter(None, (model, labels.teacher)):
+        check_name(name)
     for name, given in (("links", labels.links), ("label-threshold", labels.label_threshold)):
         if given and len(given) != len(text.input):
             raise typer.BadParameter(f"give --{name} once for each -i, in the same order")
@@ -98,9 +109,15 @@ def finetune(
     )
     with training_talk(schedule.steps) as show:
         finetune_model(settings, machine, Path(output), resume=resume, show=show)
+    for line in show.summary(output, f"xalign align -m {quote(output)} -i corpus.txt > out.align"):
+        say(line)
 
 
-def check_text(text: Text) -> None:
-    """Stop if the weights do not fit the corpora."""
+def check_text(text: Text, output: str) -> None:
+    """Stop if the weights do not fit the corpora, or the folder of the run is something else."""
+    if Path(output).exists() and not Path(output).is_dir():
+        raise InputError(output, 0, "expected a folder for the run, found a file")
+    if (Path(output) / "config.json").exists() and not (Path(output) / "run.json").exists():
+        raise InputError(output, 0, "this folder holds a model already; name another one")
     if text.weight and (len(text.weight) != len(text.input) or min(text.weight) <= 0):
         raise typer.BadParameter("give a positive --weight once for each -i")

@@ -1,5 +1,6 @@
 """Opening text for reading and writing: ``-``, compressed files, lines of bytes, atomic output."""
 
+import bz2
 import contextlib
 import gzip
 import lzma
@@ -8,7 +9,7 @@ import shutil
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
@@ -26,6 +27,13 @@ Right = TypeVar("Right")
 STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")
 """Folders of names for open files, such as /dev/stdout."""
 BOM = b"\xef\xbb\xbf"
+HEAD_LINES, HEAD_BYTES = 20, 1000
+"""Lines that are kept to say what a file looks like, and bytes of each."""
+SUFFIXES = (".gz", ".xz", ".zst", ".bz2")
+"""Compression that is read and written."""
+ARCHIVES = ".zip .7z .rar .tar .tgz .lz4 .lz .lzma .lzo .br .z"
+FOREIGN_SUFFIXES = frozenset(f"{ARCHIVES} .pdf .docx .xlsx .parquet".split(" "))
+"""Suffixes, in lower case, of what is neither text nor written as a stream."""
 
 
 class Source:
@@ -36,7 +44,7 @@ class Source:
     ``\\n`` is a line. It can be read once; then the file is closed (standard input never is).
 
     ``name`` is its name in error messages. ``size`` is the number of bytes in the file, as stored;
-    None for a pipe or a terminal.
+    None for a pipe or a terminal. ``head`` has the start of the first lines, once they are read.
 
     Errors: `InputError` when the file cannot be opened, or its compressed data is damaged.
     """
@@ -51,6 +59,7 @@ class Source:
         except OSError as error:
             raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
         self.size = stored_size(self._raw)
+        self.head: list[bytes] = []
         self._data = decompressed(self._raw, path)
 
     @property
@@ -67,11 +76,15 @@ class Source:
             for number, line in enumerate(self._data, 1):
                 if number == 1:
                     line = line.removeprefix(BOM)
+                if number <= HEAD_LINES:
+                    self.head.append(line[:HEAD_BYTES])
                 yield line.removesuffix(b"\n").removesuffix(b"\r")
         except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstd.ZstdError) as error:
             raise InputError(self.name, number + 1, f"damaged compressed data: {error}") from error
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
+            if error.errno is None:  # of bz2, for which any fault in the data is an OSError
+                message = f"damaged compressed data: {error}"
             raise InputError(self.name, number + 1, message) from error
         finally:
             self.close()
@@ -101,6 +114,8 @@ def decompressed(raw: BinaryIO, path: str) -> BinaryIO:
             return cast(BinaryIO, lzma.LZMAFile(raw))
         case ".zst":
             return cast(BinaryIO, zstd.ZstdFile(raw))
+        case ".bz2":
+            return cast(BinaryIO, bz2.BZ2File(raw))
         case _:
             return raw
 
@@ -114,8 +129,46 @@ def compressed(raw: BinaryIO, path: str) -> BinaryIO:
             return cast(BinaryIO, lzma.LZMAFile(raw, "wb"))
         case ".zst":
             return cast(BinaryIO, zstd.ZstdFile(raw, "wb"))
+        case ".bz2":
+            return cast(BinaryIO, bz2.BZ2File(raw, "wb"))
         case _:
             return raw
+
+
+def check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None] = ()) -> None:
+    """Check the files of a command before any is opened; None stands for a file not asked for.
+
+    Errors: `InputError` when an output is also an input or another output, by any path or link, or
+    has a suffix that cannot be written.
+    """
+    taken = {place: "input" for path in inputs if path and (place := place_of(path, "stdin"))}
+    for path in filter(None, outputs):
+        if Path(path).suffix.lower() in FOREIGN_SUFFIXES:
+            expected = f"{', '.join(SUFFIXES)} or the suffix of a plain text"
+            raise InputError(path, 0, f"cannot be written in this format; expected {expected}")
+        place = place_of(path, "stdout")
+        if place is None:
+            continue
+        if other := taken.get(place):
+            name = "standard output" if path == "-" else path
+            message = f"is {'an' if other == 'input' else 'also another'} {other} of this command"
+            raise InputError(name, 0, f"{message}, and would be overwritten; name another output")
+        taken[place] = "output"
+
+
+def place_of(path: str, standard: str) -> object:
+    """What identifies the file at ``path``, or behind a ``standard`` stream; None: no clash counts.
+
+    Pipes, terminals and devices such as /dev/null may be read and written at once.
+    """
+    try:
+        status = os.fstat(getattr(sys, standard).fileno()) if path == "-" else Path(path).stat()
+    except (OSError, ValueError, AttributeError):  # not there yet, or a stream in memory
+        return standard if path == "-" else os.path.realpath(path)
+    is_shared = stat.S_ISREG(status.st_mode) or (
+        standard == "stdout" and stat.S_ISFIFO(status.st_mode)
+    )
+    return (status.st_dev, status.st_ino) if is_shared else None
 
 
 @contextlib.contextmanager

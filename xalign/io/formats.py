@@ -72,21 +72,6 @@ def read_scored(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
         yield AlignedPair(EMPTY, ScoredAlignment(dict(links)))
 
 
-def read_any_links(lines: Iterable[bytes], path: str) -> Iterator[ScoredAlignment]:
-    """Links with or without their probabilities (then 1), one line per pair.
-
-    Errors: `InputError` at the first word that is neither ``i-j`` nor ``i-j:p``.
-    """
-    for number, line in enumerate(lines, 1):
-        links = (
-            scored_link(word, path, number)
-            if ":" in word
-            else (parse_link(word.encode(), path, number), 1.0)
-            for word in words_of(line)
-        )
-        yield ScoredAlignment(dict(links))
-
-
 def words_of(line: bytes) -> list[str]:
     """Words of a line that should be ASCII."""
     return line.decode(errors="backslashreplace").split()

@@ -15,6 +15,8 @@ SEPARATOR = re.compile(r"\t|(?<![^ ])\|\|\|(?![^ \t])")
 """A TAB, or ``|||`` as a word of its own; the first one in a line splits it, as in fast_align."""
 
 OnBad = Callable[[InputError], None]
+Columns = tuple[int, int]
+"""Columns of source and target in lines of TAB-separated columns, counted from 1."""
 
 
 def stop(error: InputError) -> NoReturn:
@@ -22,21 +24,20 @@ def stop(error: InputError) -> NoReturn:
     raise error
 
 
-def decode(line: bytes, path: str, number: int, on_bad: OnBad) -> str | None:
-    """Text of a line in UTF-8; None, after ``on_bad``, when it is not UTF-8."""
+def decode(line: bytes, path: str, number: int) -> str:
+    """Text of a line.
+
+    Errors: `InputError` when it is not UTF-8.
+    """
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         found = line[error.start : error.start + 4]
-        on_bad(
-            InputError(
-                path,
-                number,
-                f"expected UTF-8, found {found!r} at byte {error.start}; convert the "
-                "file first, for example with iconv -f latin1 -t utf-8",
-            )
+        message = (
+            f"expected UTF-8, found {found!r} at byte {error.start}; convert the "
+            "file first, for example with iconv -f latin1 -t utf-8"
         )
-        return None
+        raise InputError(path, number, message, line) from error
 
 
 def read_pairs(
@@ -54,27 +55,64 @@ def read_pairs(
 
 
 def read_as(
-    make: Make[Pair], lines: Iterable[bytes], path: str, on_bad: OnBad = stop, first: int = 1
+    make: Make[Pair],
+    lines: Iterable[bytes],
+    path: str,
+    on_bad: OnBad = stop,
+    first: int = 1,
+    columns: Columns | None = None,
 ) -> Iterator[Pair]:
-    """Like `read_pairs`, with ``make`` applied to the text of both sides ("" in a bad line)."""
+    """Like `read_pairs`, with ``make`` applied to the text of both sides ("" in a bad line).
+
+    With ``columns``, a line is TAB-separated columns, and these two are the sides.
+    """
     for number, line in enumerate(lines, first):
-        text = decode(line, path, number, on_bad)
-        src, tgt = ("", "") if text is None else split_pair(text, path, number, on_bad)
-        yield make(src, tgt)
+        try:
+            text = decode(line, path, number)
+            sides = pick_columns(text, columns) if columns else split_pair(text)
+            if sides is None:
+                raise InputError(path, number, expected_pair(text, columns), line)
+        except InputError as error:
+            on_bad(error)
+            sides = "", ""
+        yield make(*sides)
 
 
-def split_pair(text: str, path: str, number: int, on_bad: OnBad) -> tuple[str, str]:
-    """Both sides of a line; two empty ones, after ``on_bad``, without a separator."""
+def split_pair(text: str) -> tuple[str, str] | None:
+    """Both sides of a line; None without a separator. A blank line has two empty ones."""
     if separator := SEPARATOR.search(text):
         return text[: separator.start()], text[separator.end() :]
-    if text.strip(" "):
-        on_bad(InputError(path, number, expected_separator(text)))
-    return "", ""
+    return None if text.strip(" ") else ("", "")
 
 
-def expected_separator(text: str) -> str:
-    """Error message for a line without a separator."""
+def pick_columns(text: str, columns: Columns) -> tuple[str, str] | None:
+    """The two ``columns`` of a line; None if it has fewer. A blank line has two empty ones."""
+    found = text.split("\t")
+    if len(found) >= max(columns):
+        return found[columns[0] - 1], found[columns[1] - 1]
+    return None if text.strip(" \t") else ("", "")
+
+
+def parse_columns(text: str) -> Columns:
+    """Columns as ``1,2``, counted from 1.
+
+    Errors: `ValueError` when ``text`` is not of this form.
+
+    >>> parse_columns("2,1")
+    (2, 1)
+    """
+    found = re.fullmatch(r"([1-9]\d{0,3}),([1-9]\d{0,3})", text, re.ASCII)
+    if not found or found[1] == found[2]:
+        raise ValueError(f"expected two columns such as 1,2, counted from 1, found {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def expected_pair(text: str, columns: Columns | None = None) -> str:
+    """Error message for a line without two sides."""
     start = text if len(text) <= 40 else text[:40] + "…"
+    if columns:
+        found = text.count("\t") + 1
+        return f"expected {max(columns)} columns separated by TABs, found {found} in {start!r}"
     if "|||" in text:
         return f"expected spaces around '|||', as in 'das Haus ||| the house', found {start!r}"
     return f"expected 'source ||| target' or 'source TAB target', found {start!r}"
@@ -113,6 +151,10 @@ def read_two_as(
     advice = "; source and target need the same number of lines"
     lines = side_by_side(src_lines, tgt_lines, src_path, tgt_path, first, advice)
     for number, (src_line, tgt_line) in enumerate(lines, first):
-        src = decode(src_line, src_path, number, on_bad)
-        tgt = None if src is None else decode(tgt_line, tgt_path, number, on_bad)
-        yield make("", "") if src is None or tgt is None else make(src, tgt)
+        try:
+            sides = decode(src_line, src_path, number), decode(tgt_line, tgt_path, number)
+        except InputError as error:
+            error.raw = src_line + b"\t" + tgt_line
+            on_bad(error)
+            sides = "", ""
+        yield make(*sides)

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from xalign import alignment
 from xalign.alignment import Alignment, Link
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 from xalign.io.files import side_by_side
 
-LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 LINKS = re.compile(rb"\s*(?:\d{1,9}-\d{1,9}(?!\S)\s*)*")
 
 
@@ -49,11 +49,10 @@ def parse_links(line: bytes, path: str, number: int) -> frozenset[Link]:
 
 def parse_link(word: bytes, path: str, number: int) -> tuple[int, int]:
     """Parse a link."""
-    text = word.decode(errors="backslashreplace")
-    found = LINK.fullmatch(text)
-    if not found:
-        raise InputError(path, number, f"expected a link such as 3-4, found {text[:40]!r}")
-    return int(found[1]), int(found[2])
+    try:
+        return alignment.parse_link(word.decode(errors="backslashreplace"))
+    except XalignError as error:
+        raise InputError(path, number, str(error)) from error
 
 
 def pharaoh(alignment: Alignment) -> bytes:

@@ -1,9 +1,9 @@
 """A consecutive part of an input's lines, so that several machines share one corpus."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 
 from xalign.errors import InputError
@@ -28,9 +28,18 @@ class Shard:
         return self.source.name
 
     @property
+    def head(self) -> list[bytes]:
+        """Start of the first lines of the input."""
+        return self.source.head
+
+    @property
     def size(self) -> int | None:
         """Number of lines, where it is known."""
         return self.count
+
+    def close(self) -> None:
+        """Close the input."""
+        self.source.close()
 
     def __iter__(self) -> Iterator[bytes]:
         """Lines without their ends."""
@@ -58,15 +67,22 @@ def parse_shard(text: str) -> tuple[int, int]:
     return number, total
 
 
-def open_shard(path: str, number: int, total: int) -> Shard:
-    """Shard ``number`` of ``total`` of the lines at ``path``; all of them in order are the whole.
+def open_shards(paths: Sequence[str], number: int, total: int) -> list[Shard]:
+    """Shard ``number`` of ``total`` of the lines of all files at ``paths``, one part for each file.
 
-    The lines are counted first, so that the sizes of shards differ by one line at most.
+    All shards in order are the whole. The lines are counted first, so that the sizes of shards
+    differ by one line at most.
 
-    Errors: `InputError` when the input is missing, or can be read only once.
+    Errors: `InputError` when an input is missing, or can be read only once.
     """
-    if path == "-" or (Path(path).exists() and not Path(path).is_file()):
-        raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
-    lines = sum(1 for _ in Source(path))
-    start, stop = (lines * k // total for k in (number - 1, number))
-    return Shard(Source(path), start, stop - start)
+    for path in paths:
+        if path == "-" or (Path(path).exists() and not Path(path).is_file()):
+            raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
+    ends = list(accumulate(sum(1 for _ in Source(path)) for path in paths))
+    start, stop = (ends[-1] * k // total for k in (number - 1, number))
+    shards = []
+    for path, first, end in zip(paths, [0, *ends], ends, strict=False):
+        inside = range(max(start, first), min(stop, end))
+        if inside or len(paths) == 1:
+            shards.append(Shard(Source(path), inside.start - first, len(inside)))
+    return shards

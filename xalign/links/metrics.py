@@ -82,16 +82,6 @@ def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
     )
 
 
-def score(alignments: Sequence[Alignment], gold: Sequence[GoldAlignment]) -> Score:
-    """Counts of a corpus; both arguments have the same pairs in the same order.
-
-    >>> links = frozenset({(0, 0), (1, 1)})
-    >>> score([Alignment(links)], [GoldAlignment(links)]).aer
-    0.0
-    """
-    return sum((score_pair(a, g) for a, g in zip(alignments, gold, strict=True)), Score())
-
-
 def interval(pairs: Sequence[Score], samples: int) -> tuple[float, float]:
     """95% interval of AER by the bootstrap: pairs are drawn with replacement ``samples`` times.
 

@@ -25,11 +25,19 @@ def plain(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
 
 
 def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved) -> Iterator[str]:
-    """BIO tags of every target; those of a blank pair are lost."""
+    """BIO tags of every target; those of a blank pair are lost.
+
+    Errors: `InputError` at a line that does not fit its pair, or when there are more or fewer lines
+    than pairs.
+    """
     with closing(Source(tags)) as tag_lines:
         lines = iter(tag_lines)
+        number = 0
         for number, (links, (src, tgt)) in enumerate(rows, 1):
-            line = next(lines, b"")
+            line = next(lines, None)
+            if line is None:
+                found = f"expected a line of tags for pair {number}, found the end"
+                raise InputError(tags, number, found)
             words = line.decode(errors="backslashreplace").split()
             is_blank = not (src.words or tgt)
             if len(words) != len(src.words) and not is_blank:
@@ -43,6 +51,9 @@ def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved) -> Iterator[st
                 resolved.lost += len(spans)
                 spans = []
             yield " ".join(write_bio(project_spans(spans, links, len(tgt), resolved), len(tgt)))
+        if next(lines, None) is not None:
+            found = f"expected {number} lines of tags, as many as there are pairs, found more"
+            raise InputError(tags, number + 1, found)
 
 
 def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 The user's subwords (BPE, sentencepiece) are joined into words before they are aligned, and a link
 of a word becomes a link of each of its subwords. Raw text is cut into tokens, and the links of all
-tokens of a white-space word become links of that word.
+tokens of a white-space word become links of that word, or remain links of tokens.
 """
 
 import re
@@ -14,12 +14,14 @@ from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_wo
 from xalign.errors import XalignError
 
 Pieces = Literal["bpe", "sentencepiece"]
-Level = Literal["pieces", "words"]
+Level = Literal["pieces", "words", "tokens"]
 TokenizerName = Literal["moses", "icu"]
 Cut = Callable[[str], list[str]]
 
 CONTINUED, STARTS = "@@", "▁"
 """End of a BPE subword whose word goes on, and start of a sentencepiece that begins a word."""
+MAX_SPACELESS_LETTERS = 9
+"""Most letters in a word, on average, of text in a script without spaces that is cut into words."""
 WORD = re.compile(r"[^ \t]+")
 SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -105,6 +107,19 @@ def is_spaceless(*letters: str) -> bool:
     return all(SPACELESS.match(letter) for letter in letters)
 
 
+def is_uncut(text: str) -> bool:
+    """Whether text in a script without spaces was not cut into words.
+
+    >>> is_uncut("私は東京に行きます。"), is_uncut("私 は 東京 に 行き ます 。")
+    (True, False)
+    """
+    words = split_words(text)
+    if len(text) <= MAX_SPACELESS_LETTERS * len(words):  # nearly all text: quickly done
+        return False
+    spaceless = [count for word in words if (count := len(SPACELESS.findall(word)))]
+    return sum(spaceless) > MAX_SPACELESS_LETTERS * len(spaceless)
+
+
 def cut_raw(text: str, cut: Cut) -> Side:
     """Tokens of raw text, each with its places among the words that white space separates.
 
@@ -153,6 +168,9 @@ def segmenter(
         if cuts:
             stripped = [text.strip(" \t") for text in texts]
             raw = [cut_raw(text, cut) for text, cut in zip(stripped, cuts, strict=True)]
+            if level == "tokens":
+                raw = [Side(side.words, as_it_is(side.words).places, side.spans) for side in raw]
+                return Segmented(raw[0], raw[1], SentencePair(raw[0].words, raw[1].words))
             return Segmented(raw[0], raw[1], SentencePair.from_text(*stripped))
         words = [split_words(text) for text in texts]
         if pieces is not None:

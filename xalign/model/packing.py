@@ -44,8 +44,10 @@ class PairBatch:
         if device.type == "cpu":
             return self
         names = [field.name for field in fields(self) if field.name != "num_words"]
-        pinned = {name: getattr(self, name).pin_memory() for name in names}
-        there = {name: tensor.to(device, non_blocking=True) for name, tensor in pinned.items()}
+        here = {name: getattr(self, name) for name in names}
+        if device.type == "cuda":  # from pinned memory, a copy does not make the host wait
+            here = {name: tensor.pin_memory() for name, tensor in here.items()}
+        there = {name: tensor.to(device, non_blocking=True) for name, tensor in here.items()}
         return replace(self, **there)
 
     def word_pieces(self) -> Tensor:

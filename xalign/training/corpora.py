@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from numpy.typing import NDArray
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.files import Source, side_by_side, whole
-from xalign.io.formats import read_any_links
+from xalign.io.files import HEAD_LINES, Source, side_by_side, whole
 from xalign.io.gold import stream_talp
-from xalign.io.pairs import read_pairs
+from xalign.io.links import read_any_links
+from xalign.io.pairs import read_as
+from xalign.io.sniff import advice
+from xalign.links.notices import Watched
 from xalign.model.packing import PieceSentence
 from xalign.training.augment import UNKNOWN, GivenLinks, augment
 from xalign.training.examples import Example
@@ -32,6 +35,10 @@ from xalign.weights.tokenizer import Tokenizer
 LAYOUT_VERSION = 4
 FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
+SHOWN_LINES = 1000
+"""Lines after which progress is shown."""
+Show = Callable[[dict[str, Any]], None]
+"""Function that is told of progress: of phases by name, and of steps."""
 logger = logging.getLogger(__name__)
 
 
@@ -104,11 +111,12 @@ def open_corpus(
     cache: Path,
     preparation: Preparation,
     links: str | None = None,
+    show: Show = lambda _: None,
 ) -> Corpus:
     """The corpus at ``path``, cut into pieces at the first call and kept in ``cache``.
 
     ``links`` is a file with one line of links per pair. Bad lines, and lines that ``preparation``
-    leaves out, are counted.
+    leaves out, are counted. ``show`` gets this phase by name, with the share that is done.
 
     Errors: `InputError` when a file cannot be read, or no pair is left.
     """
@@ -117,11 +125,14 @@ def open_corpus(
     key = json.dumps([LAYOUT_VERSION, digests, cutter, asdict(preparation)], sort_keys=True)
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     if not folder.exists():
-        write_corpus(path, tokenizer, folder, preparation, links)
+        write_corpus(path, tokenizer, folder, preparation, links, show)
     skipped = json.loads((folder / "meta.json").read_text())["skipped"]
     offsets = open_array(folder / "offsets", np.uint64)
     if len(offsets) == 1:
-        raise InputError(path, 0, f"expected pairs to train on, found none in {skipped} lines")
+        source = Source(path)
+        hint = advice(list(islice(source, HEAD_LINES)), path)
+        found = f"expected pairs to train on, found none in {skipped} lines; {hint}"
+        raise InputError(path, 0, found)
     return Corpus(
         path,
         " ".join(digests),
@@ -151,13 +162,15 @@ def file_digest(path: str) -> str:
 
 
 def linked_pairs(
-    path: str, links: str | None, on_bad: Callable[[InputError], None]
+    source: Source, links: str | None, on_bad: Callable[[InputError], None]
 ) -> Iterator[tuple[SentencePair, GivenLinks]]:
-    """Pairs at ``path``, each with its line of the file ``links``, if there is one.
+    """Pairs of ``source``, each with its line of the file ``links``, if there is one.
 
     Errors: `InputError` at a link of words that a pair does not have, or when lines are missing.
     """
-    pairs = read_pairs(Source(path), path, on_bad)
+    path = source.name
+    watched = Watched(SentencePair.from_text, lambda notice: logger.warning("%s: %s", path, notice))
+    pairs = read_as(watched, source, path, on_bad)
     if links is None:
         yield from ((pair, {}) for pair in pairs)
         return
@@ -189,15 +202,24 @@ def is_scored(path: str) -> bool:
 
 
 def write_corpus(
-    path: str, tokenizer: Tokenizer, folder: Path, preparation: Preparation, links: str | None
+    path: str,
+    tokenizer: Tokenizer,
+    folder: Path,
+    preparation: Preparation,
+    links: str | None,
+    show: Show,
 ) -> None:
     """Write the pairs at ``path`` as pieces to ``folder``, which appears only when whole."""
     bad: list[InputError] = []
+    source = Source(path)
     try:
         with whole(folder) as part:
             part.mkdir(parents=True)
             with CorpusWriter(part) as writer:
-                for number, (pair, given) in enumerate(linked_pairs(path, links, bad.append), 1):
+                for number, (pair, given) in enumerate(linked_pairs(source, links, bad.append), 1):
+                    if number % SHOWN_LINES == 1:
+                        share = source.position / source.size if source.size else None
+                        show({"phase": f"cutting {path} into pieces", "share": share})
                     if not (preparation.hold_out and number % preparation.hold_out == 0):
                         writer.write(*prepared(pair, given, number, tokenizer, preparation))
             (part / "meta.json").write_text(json.dumps({"path": path, "skipped": writer.skipped}))

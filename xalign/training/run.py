@@ -96,7 +96,10 @@ class Run:
         batches: Iterator[Examples],
         show: Callable[[dict[str, Any]], None],
     ) -> None:
-        """Train to the end; ``show`` gets a record after every step, with AER if validated."""
+        """Train to the end; ``show`` gets a record after every step, with AER if validated.
+
+        Before a validation it gets ``{"phase": "validating"}``.
+        """
         losses: list[float] = []
         schedule = self.trainer.schedule
         if schedule.steps == 0:
@@ -111,6 +114,7 @@ class Run:
             ):
                 record["loss"] = sum(losses) / len(losses)
                 losses.clear()
+                show({"phase": "validating"})
                 self.save(record)
             show(record)
             if schedule.patience and self.waited >= schedule.patience:

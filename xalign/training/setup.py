@@ -13,6 +13,7 @@ from torch import nn
 
 from xalign.alignment import GoldAlignment
 from xalign.errors import InputError, ModelError
+from xalign.io.files import Source
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
@@ -20,7 +21,7 @@ from xalign.model.cross_align import (
     with_link_head,
 )
 from xalign.training.augment import GivenLinks
-from xalign.training.corpora import Corpus, Preparation, linked_pairs, open_corpus
+from xalign.training.corpora import Corpus, Preparation, Show, linked_pairs, open_corpus
 from xalign.training.losses import Loss
 from xalign.training.masking import Masking
 from xalign.training.settings import (
@@ -128,7 +129,9 @@ def stage_2_choices(student: Checkpoint, loss: Loss, threshold: float | None) ->
     return Choices(layers, tuple(student.rule.scale * factor for factor in factors), THRESHOLDS)
 
 
-def open_linked(settings: FinetuneSettings, machine: Machine, student: Checkpoint) -> list[Corpus]:
+def open_linked(
+    settings: FinetuneSettings, machine: Machine, student: Checkpoint, show: Show
+) -> list[Corpus]:
     """The corpora, each with its links and its label threshold."""
     text, labels = settings.text, settings.labels
     found = []
@@ -139,7 +142,7 @@ def open_linked(settings: FinetuneSettings, machine: Machine, student: Checkpoin
         hold_out = HELD_OUT if has_links and not text.dev else 0
         preparation = preparation_for(settings, student, hold_out)
         corpus = open_corpus(
-            path, student.tokenizer, machine.cache, preparation, links if has_links else None
+            path, student.tokenizer, machine.cache, preparation, links if has_links else None, show
         )
         found.append(dataclasses.replace(corpus, label_threshold=label_threshold))
     return found
@@ -151,7 +154,7 @@ def held_out(settings: FinetuneSettings) -> list[DevSet]:
     for path, links in zip(settings.text.input, settings.labels.links, strict=False):
         if links == NO_FILE:
             continue
-        numbered = enumerate(linked_pairs(path, links, lambda _: None), 1)
+        numbered = enumerate(linked_pairs(Source(path), links, lambda _: None), 1)
         kept = (row for number, row in numbered if number % HELD_OUT == 0)
         rows = list(itertools.islice(kept, MAX_HELD_OUT))
         if not rows:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from xalign.model.cross_align import (
     init_as_identity,
     init_randomly,
 )
-from xalign.training.corpora import Corpus, open_corpus
+from xalign.training.corpora import Corpus, Show, open_corpus
 from xalign.training.examples import join
 from xalign.training.loop import Batching, Trainer, join_processes
 from xalign.training.objectives import (
@@ -59,7 +59,6 @@ from xalign.training.setup import (
 from xalign.training.tuning import Choices, DevSet, open_dev_set
 from xalign.weights.checkpoint import Checkpoint, load
 
-Show = Callable[[dict[str, Any]], None]
 CPU_SHARD_PIECES, GPU_SHARD_PIECES = 2048, 16384
 """Pieces that a thread, or a device, takes at once."""
 
@@ -86,7 +85,8 @@ def train_tlm(
     head.to(device)
     preparation = preparation_for(settings, checkpoint)
     corpora = [
-        open_corpus(path, checkpoint.tokenizer, machine.cache, preparation) for path in text.input
+        open_corpus(path, checkpoint.tokenizer, machine.cache, preparation, show=show)
+        for path in text.input
     ]
     masking = masking_for(rates.mask_rate, checkpoint.tokenizer, corpora)
     objective = tlm_objective(network, head, masking=masking, negatives=start.negatives)
@@ -121,7 +121,7 @@ def finetune(
     rates = rates_of(schedule, BINARY_RATES if loss == "binary" else SSA_RATES)
     student = student_of(settings, started, loss)
     network = place(student.network, machine, device)
-    corpora = open_linked(settings, machine, student)
+    corpora = open_linked(settings, machine, student, show)
     masking = None
     if rates.mask_rate:
         masking = masking_for(rates.mask_rate, student.tokenizer, corpora)

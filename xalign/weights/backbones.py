@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign, init_randomly
+from xalign.weights.names import E5_SMALL
 from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
     Tokenizer,
@@ -25,7 +26,6 @@ from xalign.weights.tokenizer import (
 if TYPE_CHECKING:
     import transformers
 
-E5_SMALL = "e5-small"
 E5_SMALL_LAYER = 7
 """Layer of e5-small whose separate encodings link best (chosen on gold/dev, docs/benchmarks.md)."""
 E5_SMALL_RULE = ExtractionRule(method="words", scale=0.3, threshold=0.375)

@@ -25,7 +25,6 @@ from xalign.io.files import whole
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
-    E5_SMALL,
     E5_SMALL_RULE,
     e5_small_tokenizer,
     empty_model,
@@ -33,6 +32,7 @@ from xalign.weights.backbones import (
     load_foreign,
     packed_state,
 )
+from xalign.weights.names import DEFAULT_NAME, E5_SMALL, check_name
 from xalign.weights.packed import (
     PackedEmbedding,
     PackedEncoder,
@@ -80,7 +80,9 @@ class Checkpoint:
     curve: tuple[CurvePoint, ...] = ()
 
 
-def load(name: str = "default", depth: Depth | None = None, seed: int | None = None) -> Checkpoint:
+def load(
+    name: str = DEFAULT_NAME, depth: Depth | None = None, seed: int | None = None
+) -> Checkpoint:
     """The model called ``name``: ``default``, which xalign comes with; else a folder or hub name.
 
     An encoder that was never trained to align can be given another ``depth``, with cross-attention
@@ -90,9 +92,10 @@ def load(name: str = "default", depth: Depth | None = None, seed: int | None = N
     """
     if name == E5_SMALL:
         return Checkpoint(*load_e5_small(depth, seed), E5_SMALL_RULE)
-    folder = DEFAULT if name == "default" else Path(name)
+    check_name(name)
+    folder = DEFAULT if name == DEFAULT_NAME else Path(name)
     config = folder / "config.json"
-    if name == "default" or (config.is_file() and "format_version" in read_json(config)):
+    if name == DEFAULT_NAME or (config.is_file() and "format_version" in read_json(config)):
         if depth is not None:
             raise ModelError(
                 f"{folder}: a trained model has its layers in config.json; drop --layer, or "

@@ -1,0 +1,69 @@
+"""Guesses about files that are no sentence pairs."""
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+
+from xalign.io.sniff import advice, is_garbled, kind_of, likely_separator
+
+TEXT = "das Haus ||| the house\nja ||| yes\n" * 5
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (gzip.compress(TEXT.encode()), "gzip data"),
+        (bz2.compress(TEXT.encode()), "bzip2 data"),
+        (lzma.compress(TEXT.encode()), "xz data"),
+        (b"\x28\xb5\x2f\xfd\x04", "zstd data"),
+        (b"PK\x03\x04\x14", "a zip archive"),
+        (b"%PDF-1.7", "a PDF"),
+        (TEXT.encode("utf-16"), "text in UTF-16"),
+        (TEXT.encode("utf-16-le"), "text in UTF-16"),
+        (TEXT.encode("utf-16-be"), "text in UTF-16"),
+        (TEXT.encode("utf-32"), "text in UTF-32"),
+    ],
+)
+def test_a_file_is_known_by_its_first_bytes(data: bytes, name: str) -> None:
+    kind = kind_of(data.split(b"\n")[:20])
+    assert kind is not None
+    assert kind.name == name
+    assert f"it looks like {name}: " in advice(data.split(b"\n"), "a b.txt")
+
+
+def test_text_is_no_other_kind_of_file() -> None:
+    for text in (TEXT, "BZh is a word ||| PK\n", "%PDF ||| Rar!\n", "", "日本 ||| Japan\n"):
+        assert kind_of(text.encode().split(b"\n")) is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "separator"),
+    [
+        (["a;b", "c;d"], ";"),
+        (["a || b"], "||"),
+        (["a |||| b"], "||||"),
+        (["a\\tb"], "\\t"),
+        (["ein Haus, ja;a house, yes"], ";"),
+        (["a", "b"], None),
+        ([], None),
+    ],
+)
+def test_the_separator_is_what_every_line_has_once(lines: list[str], separator: str) -> None:
+    assert likely_separator(lines) == separator
+
+
+def test_advice_is_what_to_type() -> None:
+    assert advice([b"a|||b"], "c.txt", "| xalign align") == (
+        "spaces are missing around '|||'; run: sed 's/|||/ ||| /' c.txt | xalign align"
+    )
+    assert advice([b"Gr\xfc\xdfe"], "<stdin>").endswith(
+        "iconv -f latin1 -t utf-8 FILE > mended.txt"
+    )
+    assert advice([b"a"], "my file", other="b.en").endswith("-s 'my file' -t b.en")
+
+
+def test_text_with_the_character_0_is_garbled() -> None:
+    assert is_garbled("a\0b")
+    assert not is_garbled("a b")

@@ -1,0 +1,187 @@
+"""Opening the sentence pairs of a command: several files, shards, columns, files of no pairs."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+import typer
+
+from xalign.aligning.settings import Inputs
+from xalign.alignment import SentencePair
+from xalign.console import BadLines, is_terminal, say
+from xalign.errors import InputError
+from xalign.io.files import Source
+from xalign.io.pairs import Columns, parse_columns, read_as, read_two_as
+from xalign.io.shard import Shard, open_shards, parse_shard
+from xalign.io.sniff import advice, kind_of
+from xalign.links.notices import Watched
+
+Pair = TypeVar("Pair")
+Part = Source | Shard
+FIRST_LINES = 1000
+"""If none of this many lines can be read, the file is taken for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Inputs one after the other, which know together how far they have been read."""
+
+    parts: Sequence[Part]
+
+    def close(self) -> None:
+        """Close all parts."""
+        for part in self.parts:
+            part.close()
+
+    @property
+    def name(self) -> str:
+        """Name of the first input in error messages."""
+        return self.parts[0].name
+
+    @property
+    def size(self) -> int | None:
+        """Sum of the sizes of all parts; None if one is not known."""
+        sizes = [part.size for part in self.parts]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    @property
+    def position(self) -> int:
+        """How much of ``size`` has been read."""
+        return sum(part.position for part in self.parts)
+
+
+def open_pairs(
+    inputs: Inputs, bad: BadLines, make: Callable[[str, str], Any], into: str = ""
+) -> tuple[Chain, Iterator[Any]]:
+    """The input to measure progress by, and the pairs in it, made by ``make``.
+
+    ``into`` is the end of a command line that reads standard input, for advice.
+    """
+    if inputs.source is not None or inputs.target is not None:
+        return open_two_files(inputs, bad, Watched(make, say, one_file=False))
+    watched = Watched(make, say)
+    columns = usable(parse_columns, inputs.columns) if inputs.columns else None
+    paths = inputs.input or ("-",)
+    if paths.count("-") > 1:
+        raise typer.BadParameter("only one -i can be standard input")
+    parts = open_parts(paths, usable(parse_shard, inputs.shard) if inputs.shard else None)
+    if "-" in paths and is_terminal(sys.stdin):
+        say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
+    other = parts[1].name if len(parts) == 2 else ""
+    opened = (pairs_in(part, bad, watched, columns, into, other) for part in parts)
+    return Chain(parts), chain.from_iterable(opened)
+
+
+def open_parts(paths: Sequence[str], shard: tuple[int, int] | None) -> Sequence[Part]:
+    """All inputs, or the parts of them that are in a shard; none stays open after an error."""
+    if shard:
+        return open_shards(paths, *shard)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(closing(Source(path))) for path in paths]
+        stack.pop_all()
+    return parts
+
+
+def open_two_files(
+    inputs: Inputs, bad: BadLines, watched: Watched[Pair]
+) -> tuple[Chain, Iterator[Pair]]:
+    """The pairs of two files side by side; see `open_pairs`."""
+    source, target = inputs.source, inputs.target
+    if source is None or target is None or inputs.input:
+        raise typer.BadParameter("give either -i, or both -s and -t")
+    if inputs.columns:
+        raise typer.BadParameter("--columns is for lines of -i")
+    if source == target == "-":
+        raise typer.BadParameter("-s and -t cannot both be standard input")
+    first = 1
+    if not inputs.shard:
+        src, tgt = open_parts([source, target], None)
+    else:
+        number, total = usable(parse_shard, inputs.shard)
+        (src,) = open_shards([source], number, total)
+        first = src.start + 1
+        # the last shard also finds lines beyond the end
+        tgt = Shard(Source(target), src.start, None if number == total else src.count)
+    lines = text_lines(src, bad), text_lines(tgt, bad)
+    pairs = read_two_as(watched, *lines, src.name, tgt.name, bad, first)
+    hint = "run for example: iconv -f latin1 -t utf-8 on both files"
+    return Chain([src, tgt]), readable(pairs, src, bad, watched, lambda: hint)
+
+
+def pairs_in(
+    part: Part,
+    bad: BadLines,
+    watched: Watched[Pair],
+    columns: Columns | None = None,
+    into: str = "",
+    other: str = "",
+) -> Iterator[Pair]:
+    """The pairs of one input; errors are those of `readable`."""
+
+    def hint() -> str:
+        if columns:
+            return f"expected at least {max(columns)} columns, separated by TABs"
+        return advice(part.head, part.name, into, other)
+
+    first = part.start + 1 if isinstance(part, Shard) else 1
+    pairs = read_as(watched, text_lines(part, bad), part.name, bad, first, columns)
+    return readable(pairs, part, bad, watched, hint)
+
+
+def text_lines(part: Part, bad: BadLines) -> Iterator[bytes]:
+    """The lines of ``part``.
+
+    Errors: `InputError` before the first line of a file that is no text, unless ``bad`` is lenient.
+    """
+    lines = iter(part)
+    first = next(lines, None)
+    if first is None:
+        return
+    if not bad.is_lenient and kind_of(part.head):
+        raise InputError(part.name, 0, advice(part.head, part.name))
+    yield first
+    yield from lines
+
+
+def readable(
+    pairs: Iterator[Pair],
+    part: Part,
+    bad: BadLines,
+    watched: Watched[Pair],
+    hint: Callable[[], str],
+) -> Iterator[Pair]:
+    """The ``pairs`` of ``part``, unless it is a file of something else.
+
+    Errors: `InputError` with a ``hint`` after the first lines, or all, if none of them is a
+    sentence pair, unless ``bad`` is lenient.
+    """
+    good, unread = watched.good, bad.count + watched.garbled
+    number = 0
+    for number, pair in enumerate(pairs, 1):
+        yield pair
+        if number == FIRST_LINES and watched.good == good:
+            break
+    if watched.good == good and bad.count + watched.garbled > unread and not bad.is_lenient:
+        lines = "its only line is no" if number == 1 else f"none of its first {number} lines is a"
+        raise InputError(part.name, 0, f"{lines} sentence pair; {hint()}")
+    yield from pairs
+
+
+def check_first_lines(path: str) -> None:
+    """Raise the error of `readable`, if the first lines of the file at ``path`` give one."""
+    silent = BadLines(say=lambda _: None)
+    watched = Watched(SentencePair.from_text, lambda _: None)
+    with closing(Source(path)) as source:
+        for _ in islice(pairs_in(source, silent, watched), FIRST_LINES + 1):
+            pass
+
+
+def usable(parse: Callable[[str], Any], text: str) -> Any:
+    """What ``parse`` makes of an option's ``text``; its error is one of usage."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,207 @@
+"""Usage errors in plain words: wrong values with near names, options given twice, help anywhere."""
+
+import difflib
+import inspect
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from xalign.console import say
+
+USAGE_ERROR: Any = typer.BadParameter.__base__
+"""Root of the errors of usage, which versions of Typer keep in different packages."""
+ANYWHERE = ("--debug", "--version")
+"""Options of all commands, which may stand at any place."""
+COMMON = "Common"
+
+
+class Command(TyperCommand):
+    """A command that checks the values of its options before Typer does; see `command_class`."""
+
+    annotations: ClassVar[dict[str, Any]] = {}
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option ``--help``, which is among the common options."""
+        option: Any = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = COMMON
+        return option
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments of the command; errors say what was expected."""
+        self._check_names(ctx, args)
+        seen: dict[str, str] = {}
+        for flag, option, value in given_options(self.get_params(ctx), args):
+            if option.name in seen and not getattr(option, "multiple", False):
+                again = "" if seen[option.name] == flag else f" (as {seen[option.name]} and {flag})"
+                raise typer.BadParameter(f"{flag} is given twice{again}; give it once", ctx=ctx)
+            seen[option.name] = flag
+            if value is not None and (kind := self.annotations.get(option.name)):
+                check_value(flag, value, kind, ctx)
+        return super().parse_args(ctx, args)
+
+    def _check_names(self, ctx: Any, args: Sequence[str]) -> None:
+        """Check that long options exist, also those after the first that does not."""
+        options = self.get_params(ctx)
+        known = list(ANYWHERE)
+        for option in options:
+            known += [*getattr(option, "opts", ()), *getattr(option, "secondary_opts", ())]
+        values = {value for _, _, value in given_options(options, args)}
+        end = args.index("--") if "--" in args else len(args)
+        for word in args[:end]:
+            flag = word.partition("=")[0]
+            if word.startswith("--") and flag not in known and word not in values:
+                meant = f"; did you mean {found!r}?" if (found := near(flag, known)) else ""
+                raise typer.BadParameter(f"there is no option {flag}{meant}", ctx=ctx)
+
+
+def command_class(function: Callable[..., None]) -> type[Command]:
+    """`Command` that knows the types and bounds of the parameters of ``function``."""
+    hints = get_type_hints(function, include_extras=True)
+    hints |= {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+    return type("Command", (Command,), {"annotations": hints})
+
+
+def given_options(
+    options: Sequence[Any], arguments: Sequence[str]
+) -> Iterator[tuple[str, Any, str | None]]:
+    """Options in ``arguments``, each as flag, option and value (None for a switch)."""
+    known = {flag: option for option in options for flag in getattr(option, "opts", ())}
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return
+        if word.startswith("--"):
+            flag, has_value, value = word.partition("=")
+            if option := known.get(flag):
+                is_switch = getattr(option, "is_flag", False)
+                yield flag, option, None if is_switch else value if has_value else next(words, None)
+        elif word.startswith("-"):
+            letters = word[1:]
+            while letters and (option := known.get(f"-{letters[0]}")):
+                flag, letters = f"-{letters[0]}", letters[1:]
+                if getattr(option, "is_flag", False):
+                    yield flag, option, None
+                else:
+                    yield flag, option, letters.removeprefix("=") or next(words, None)
+                    break
+
+
+def check_value(flag: str, value: str, annotation: Any, ctx: Any) -> None:
+    """Check the ``value`` of an option annotated as ``Annotated[kind, typer.Option(...)]``.
+
+    Errors: `typer.BadParameter`.
+    """
+    kind, option = get_args(annotation)[:2] if get_args(annotation) else (annotation, None)
+    kinds = [one for one in get_args(kind) if one is not type(None)]
+    if get_origin(kind) is not Literal and kinds:
+        kind = kinds[0]  # of a list, or of a value that may be None
+    if get_origin(kind) is Literal and value not in (choices := list(map(str, get_args(kind)))):
+        meant = f"; did you mean {found!r}?" if (found := near(value, choices)) else ""
+        expected = f"expected {', '.join(choices[:-1])} or {choices[-1]}"
+        raise typer.BadParameter(f"{flag}: {expected}, found {value!r}{meant}", ctx=ctx)
+    if kind in (int, float):
+        low, high = getattr(option, "min", None), getattr(option, "max", None)
+        if not is_number(value, kind, low, high):
+            found = f"found {value!r}{as_share(value, high)}"
+            raise typer.BadParameter(
+                f"{flag}: {expected_number(kind, low, high)}, {found}", ctx=ctx
+            )
+
+
+def is_number(value: str, kind: type, low: float | None, high: float | None) -> bool:
+    """Whether ``value`` is a number of a ``kind`` between bounds."""
+    try:
+        number = kind(value)
+    except ValueError:
+        return False
+    return (low is None or number >= low) and (high is None or number <= high)
+
+
+def expected_number(kind: type, low: float | None, high: float | None) -> str:
+    """Name of the numbers between bounds."""
+    name = "a whole number" if kind is int else "a number"
+    if low is not None and high is not None:
+        return f"expected {name} from {low:g} to {high:g}"
+    if low is not None:
+        return f"expected {name} of at least {low:g}"
+    return f"expected {name}" if high is None else f"expected {name} of at most {high:g}"
+
+
+def as_share(value: str, high: float | None) -> str:
+    """Advice for a percentage where a share of 1 is expected."""
+    is_percent = high is not None and high <= 1 and is_number(value.rstrip("%"), float, 0, 100)
+    share = float(value.rstrip("%")) / 100 if is_percent else 0
+    return f"; {value.rstrip('%')}% is {share:g}" if high is not None and 0 < share <= high else ""
+
+
+def near(value: str, choices: Sequence[str]) -> str | None:
+    """The choice that ``value`` may stand for, by its initials or a slip.
+
+    >>> near("gdfa", ["grow-diag", "grow-diag-final-and"]), near("intersection", ["intersect"])
+    ('grow-diag-final-and', 'intersect')
+    """
+    for choice in choices:
+        words = choice.split("-")
+        if len(words) > 1 and value.lower() == "".join(word[:1] for word in words):
+            return choice
+    return next(iter(difflib.get_close_matches(value.lower(), choices, 1, 0.6)), None)
+
+
+class Group(TyperGroup):
+    """All commands: ``help COMMAND``, options anywhere, and usage errors as lines on stderr."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that ``args`` name; a file where a command should be is told apart."""
+        if args and args[0] not in self.commands and Path(args[0]).is_file():
+            words = " ".join(map(shlex.quote, args))
+            raise typer.BadParameter(f"{args[0]} is a file; run: xalign align {words}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line, and exit."""
+        given = rearranged(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(given, prog_name or "xalign", complete_var, False, **extra)
+        except USAGE_ERROR as error:
+            code = error.exit_code
+            tell(error)
+        sys.exit(code or 0)
+
+
+def rearranged(arguments: Sequence[str]) -> list[str]:
+    """Arguments with options for all commands at the start, and ``help X`` as ``X --help``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    first = [word for word in arguments[:end] if word in ANYWHERE]
+    rest = [word for word in arguments[:end] if word not in ANYWHERE] + list(arguments[end:])
+    if rest[:1] == ["help"]:
+        rest = [*rest[1:2], "--help"]
+    return [*first, *rest]
+
+
+def tell(error: Any) -> None:
+    """Print an error of usage; without any argument, the help."""
+    command = error.ctx.command_path if error.ctx else "xalign"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    message = str(error.format_message()).rstrip(".")
+    if type(error) is typer.BadParameter:  # whose own text begins with "Invalid value"
+        message = str(error.message)
+    say(f"{message[:1].lower()}{message[1:]}; see '{command} --help'")
