@@ -3,6 +3,7 @@
 import pytest
 
 from xalign.alignment import Alignment, GoldAlignment, ScoredAlignment, SentencePair, split_words
+from xalign.errors import XalignError
 
 
 def links(*pairs: tuple[int, int]) -> frozenset[tuple[int, int]]:
@@ -43,3 +44,27 @@ def test_links_are_told_in_order() -> None:
 def test_a_probability_at_the_threshold_is_not_above_it() -> None:
     scored = ScoredAlignment({(0, 0): 0.5, (1, 1): 0.6})
     assert scored.above(0.5) == Alignment(links((1, 1)))
+
+
+def test_a_side_given_as_text_is_split_into_words() -> None:
+    assert SentencePair("das Haus", ["the", "house"]) == SentencePair(
+        ("das", "Haus"), ("the", "house")
+    )
+    assert SentencePair(["ab"], iter("cd")).tgt == ("c", "d")
+
+
+def test_an_alignment_is_read_as_it_is_printed() -> None:
+    alignment = Alignment.from_text(" 2-1  0-0 ")
+    assert (alignment.to_text(), repr(alignment)) == ("0-0 2-1", "Alignment.from_text('0-0 2-1')")
+    assert eval(repr(alignment)) == alignment
+    for text in ("0-0 x", "1:1", "-1-0"):
+        with pytest.raises(XalignError, match="expected a link such as 3-4, found"):
+            Alignment.from_text(text)
+
+
+def test_values_show_their_links_in_order() -> None:
+    scored = ScoredAlignment({(1, 0): 0.5, (0, 1): 0.75})
+    assert repr(scored) == "ScoredAlignment({(0, 1): 0.75, (1, 0): 0.5})"
+    gold = GoldAlignment(links((2, 2), (0, 0)), links((1, 1)))
+    assert repr(gold) == "GoldAlignment(sure=[(0, 0), (2, 2)], possible=[(1, 1)])"
+    assert str(gold) == "0-0 1p1 2-2"

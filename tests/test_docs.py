@@ -69,7 +69,7 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_the_command_line_page_is_what_help_says() -> None:
-    check = [sys.executable, "-m", "bin.recipes.make_cli", "--check"]
+    check = [sys.executable, "-m", "bin.recipes.make_docs", "--check"]
     assert subprocess.run(check, capture_output=True, text=True, check=False).stderr == ""
 
 

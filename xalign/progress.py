@@ -103,6 +103,7 @@ class TrainingMeter:
     record: dict[str, Any] = field(default_factory=dict)
     at: float = 0.0
     best: dict[str, Any] = field(default_factory=dict)
+    last_aer: str = ""
 
     def __call__(self, record: dict[str, Any]) -> None:
         if "phase" in record:
@@ -111,10 +112,10 @@ class TrainingMeter:
         if self.first is None:  # a resumed run does not start at 0
             self.first, self.started = record["step"] - 1, self.at or self.started
         self.record, self.at, self.phase = record, time.perf_counter(), Phase("")
-        if record.get("mean_aer") is not None and (
-            not self.best or record["mean_aer"] < self.best["mean_aer"]
-        ):
-            self.best = record
+        if record.get("mean_aer") is not None:
+            self.last_aer = f"  AER {in_percent(record)}"
+            if not self.best or record["mean_aer"] < self.best["mean_aer"]:
+                self.best = record
         if "mean_aer" in record:
             say(str(self))
 
@@ -131,10 +132,9 @@ class TrainingMeter:
         step = self.record["step"]
         each = (self.at - self.started) / max(1, step - (self.first or 0))
         left = max(0.0, each * (self.steps - step) - (time.perf_counter() - self.at))
-        rates = f"  AER {in_percent(self.record)}" if self.record.get("mean_aer") else ""
         return (
             f"step {step}/{self.steps}  loss {self.record.get('loss', float('nan')):.4f}"
-            f"{rates}  {self.record.get('pieces_per_second', 0):,.0f} pieces/s  "
+            f"{self.last_aer}  {self.record.get('pieces_per_second', 0):,.0f} pieces/s  "
             f"{clock(left)} left{self.phase.name and f'  {self.phase.name}'}"
         )
 

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -188,3 +189,40 @@ def test_what_came_before_an_error_of_the_stream_is_not_lost() -> None:
 
 def test_half_a_surrogate_pair_is_a_word_like_any_other(default_aligner: Aligner) -> None:
     assert len(default_aligner.align_pair("\ud800", "a")) == 1
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_blank_words_have_no_link_and_keep_their_places(rule: ExtractionRule) -> None:
+    aligner = tiny_aligner(rule)
+    plain = aligner.align_pair(["abc", "de"], ["abc", "de"])
+    blank = aligner.align_pair(["", "abc", "\u00a0", "de", ""], ["abc", "de", " "])
+    places = [1, 3]
+    assert blank.links == {(places[i], j) for i, j in plain.links}
+    (found,) = aligner.probabilities([SentencePair(["", "abc", "de"], ["abc", "de", ""])])
+    assert found.matrix().shape == (3, 3)
+    assert not found.matrix()[0].any()
+    assert aligner.align_pair(["", " "], ["abc"]).links == frozenset()
+
+
+def test_pairs_are_given_in_the_forms_that_people_have() -> None:
+    aligner = tiny_aligner(WORDS)
+    expected = aligner.align_batch([SentencePair("abc de", "abc de")])
+    assert aligner.align_batch([("abc de", ["abc", "de"])]) == expected
+    rows = [{"de": "abc de", "en": "abc de"}]
+    assert aligner.align_batch(rows, src="de", tgt="en") == expected
+    assert list(aligner.align(iter(rows), src="de", tgt="en")) == expected
+    assert next(aligner.probabilities(rows, src="de", tgt="en")).alignment() == expected[0]
+    with pytest.raises(InputError, match="pairs:1: expected two sentences"):
+        aligner.align_batch(["abc de"])
+
+
+def test_threads_share_an_aligner() -> None:
+    aligner = tiny_aligner(BINARY)
+    pairs = varied_pairs(160)
+    expected = list(tiny_aligner(BINARY).align(pairs))
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(aligner.align_batch, [pairs[k : k + 10] for k in range(0, 160, 10)])
+        assert [alignment for batch in found for alignment in batch] == expected
+    assert aligner.counts.pairs == aligner.counts.done == 160
+    assert torch.get_num_threads() == before

@@ -117,7 +117,8 @@ def align_here(
     with ExitStack() as stack:
         bad.rejects = stack.enter_context(output(rejects)) if rejects else None
         out = stack.enter_context(output(output_path))
-        line = stack.enter_context(status_line(is_quiet=quiet or is_terminal(sys.stdin)))
+        is_typed = not inputs.input and inputs.source is None and is_terminal(sys.stdin)
+        line = stack.enter_context(status_line(is_quiet=quiet or is_typed))
         make = SentencePair.from_text if is_plain else cutter(words)
         measured, pairs = open_pairs(inputs, bad, make, "| xalign align")
         stack.enter_context(closing(measured))

@@ -9,6 +9,7 @@ import typer
 
 import xalign
 from xalign.cli.align import align
+from xalign.cli.doctor import doctor
 from xalign.cli.install_compat import install_compat
 from xalign.cli.links import rethreshold, score, symmetrize
 from xalign.cli.options import help_text
@@ -16,7 +17,6 @@ from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
 from xalign.cli.usage import Group, command_class
 from xalign.console import outcome, print_warnings, say
-from xalign.weights.names import is_offline
 
 P = ParamSpec("P")
 
@@ -48,8 +48,6 @@ def main(
     """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
     os.environ["XALIGN_DEBUG"] = "1" if debug else ""
     print_warnings()
-    if is_offline():
-        os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -76,5 +74,6 @@ for command in (
     install_compat,
     train,
     finetune,
+    doctor,
 ):
     app.command(cls=command_class(command), help=help_text(command))(guarded(command))

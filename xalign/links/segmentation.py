@@ -110,7 +110,7 @@ def is_spaceless(*letters: str) -> bool:
 def is_uncut(text: str) -> bool:
     """Whether text in a script without spaces was not cut into words.
 
-    >>> is_uncut("私は東京に行きます。"), is_uncut("私 は 東京 に 行き ます 。")
+    >>> is_uncut("私は明日、東京に行きます。"), is_uncut("私 は 明日 、 東京 に 行き ます 。")
     (True, False)
     """
     words = split_words(text)

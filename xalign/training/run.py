@@ -104,6 +104,7 @@ class Run:
         schedule = self.trainer.schedule
         if schedule.steps == 0:
             self.save({"step": 0})
+        show({"phase": "taking the first step"})
         for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
             rate = progress.pieces / max(progress.seconds, 1e-9)

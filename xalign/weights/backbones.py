@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from xalign.errors import ModelError
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign, init_randomly
-from xalign.weights.names import E5_SMALL
+from xalign.weights.names import E5_SMALL, is_offline
 from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
     Tokenizer,
@@ -144,7 +144,8 @@ def training_depth(name: str) -> Depth:
     import transformers
 
     try:
-        num_layers = transformers.AutoConfig.from_pretrained(name).num_hidden_layers
+        config = transformers.AutoConfig.from_pretrained(name, local_files_only=is_offline())
+        num_layers = config.num_hidden_layers
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(cannot_load(name, error)) from error
     kept = max(0, num_layers - 2)
@@ -210,12 +211,13 @@ def load_foreign(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        local = {"local_files_only": is_offline()}
+        config = transformers.AutoConfig.from_pretrained(name, **local)
         check_foreign(name, config)
         encoder, info = transformers.AutoModel.from_pretrained(
-            name, use_safetensors=True, add_pooling_layer=False, output_loading_info=True
+            name, use_safetensors=True, add_pooling_layer=False, output_loading_info=True, **local
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True, **local)
     except LOADING_ERRORS as error:
         raise ModelError(cannot_load(name, error)) from error
     if absent := sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"])):
