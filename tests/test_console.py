@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xalign.console import BadLines, is_terminal, outcome, print_warnings, say
+from xalign.console import BadLines, is_closed_early, is_terminal, outcome, print_warnings, say
 from xalign.errors import InputError
 
 INPUT_ERROR = InputError("corpus", 3, "expected a pair")
@@ -41,6 +41,15 @@ def test_an_error_is_a_message_and_an_exit_code(
 def test_an_error_is_raised_again_for_its_traceback_where_asked() -> None:
     with pytest.raises(InputError):
         outcome(failing(INPUT_ERROR), reraise=True)
+
+
+def test_a_reader_that_stops_is_success_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    invalid = OSError(22, "Invalid argument")
+    assert not is_closed_early(invalid)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert is_closed_early(invalid)
+    assert is_closed_early(BrokenPipeError())
+    assert not is_closed_early(KeyboardInterrupt())
 
 
 def test_an_error_of_the_program_itself_is_not_hidden() -> None:

@@ -1,5 +1,6 @@
 """Every module has its tests in a module of its name, and the package offers what it promises."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ PROMISED = [
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_every_module_has_a_test_module_of_its_name(module: Path) -> None:
     assert (ROOT / "tests" / module.parent / f"test_{module.name}").is_file()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_text_files_are_utf_8_on_every_system(module: Path) -> None:
+    text = (PACKAGE / module).read_text(encoding="utf-8")
+    calls = re.findall(r"(?:read|write)_text\(.*?\n?.*?\n", text)
+    assert [call for call in calls if "utf-8" not in call] == []
 
 
 def test_the_package_offers_what_it_promises() -> None:

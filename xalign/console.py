@@ -1,6 +1,7 @@
 """Messages of the command line, all on stderr, and its exit codes."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -31,9 +32,10 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
         run()
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, XalignError, OSError) as error:
+        if is_closed_early(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0, ""
         if reraise:
             raise
         if isinstance(error, KeyboardInterrupt):
@@ -42,6 +44,12 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
             return 1, f"{error.filename or 'output'}: {error.strerror or error}"
         return 1, str(error)
     return 0, ""
+
+
+def is_closed_early(error: BaseException) -> bool:
+    """Whether the reader of our output has closed it; Windows calls this an invalid argument."""
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_invalid)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

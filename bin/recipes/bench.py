@@ -131,7 +131,7 @@ def precisions() -> list[Precision]:
 def kept_shares() -> dict[Precision, float]:
     """The shares kept of this processor (vendor, family, model), else those of any."""
     processor = Path("/proc/cpuinfo")
-    text = processor.read_text() if processor.exists() else ""
+    text = processor.read_text(encoding="utf-8") if processor.exists() else ""
     found = dict(re.findall(r"^(vendor_id|cpu family|model)\s*:\s*(\S+)$", text, re.MULTILINE))
     kept: dict[str, dict[Precision, float]] = json.loads(KEPT.read_text())
     return kept.get(" ".join(found.values()), kept["any"])
@@ -318,10 +318,10 @@ def main() -> None:
     elif options.quick:
         sys.exit(bench_quickly(options.threads))
     elif options.rivals:
-        lines = Path(options.corpus).read_text().splitlines(keepends=True)
+        lines = Path(options.corpus).read_text(encoding="utf-8").splitlines(keepends=True)
         bench_rivals(lines, options.rounds, Path(options.rivals))
     elif options.sizes:
-        lines = Path(options.corpus).read_text().splitlines(keepends=True)
+        lines = Path(options.corpus).read_text(encoding="utf-8").splitlines(keepends=True)
         bench_sizes(lines, [int(size) for size in options.sizes.split(",")], options.rounds)
     else:
         bench_products()

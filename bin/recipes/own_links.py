@@ -26,7 +26,7 @@ SIZES, DRAWS = (50, 100, 300), 5
 
 def draw(path: str, size: int, seed: int, folder: Path) -> set[int]:
     """Write ``size`` pairs with their links into ``folder``; gives their numbers."""
-    pairs = Path(path).read_text().splitlines(keepends=True)
+    pairs = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
     links = Path(path).with_suffix(".talp").read_text().splitlines(keepends=True)
     chosen = random.Random(seed).sample(range(len(pairs)), size)
     folder.mkdir(parents=True, exist_ok=True)

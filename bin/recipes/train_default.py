@@ -323,8 +323,8 @@ def tiny_data(folder: Path) -> Path:
     for name in ("dev/de-en", "supervised/cdt.da-en"):
         path = folder / "gold" / name
         path.parent.mkdir(parents=True)
-        Path(f"{path}.txt").write_text("".join(lines[: len(gold)]))
-        Path(f"{path}.talp").write_text("".join(gold))
+        Path(f"{path}.txt").write_text("".join(lines[: len(gold)]), encoding="utf-8")
+        Path(f"{path}.talp").write_text("".join(gold), encoding="utf-8")
     return folder
 
 

@@ -1,7 +1,10 @@
 """`xalign install-compat`: the names of other aligners."""
 
 import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import run
 
@@ -21,6 +24,20 @@ def test_programs_are_written_to_be_run_and_the_module_to_be_imported(tmp_path: 
     assert done.stdout.splitlines() == list(map(str, [*programs, module]))
     assert all(os.access(program, os.X_OK) for program in programs)
     assert "from xalign.compat.eflomal import Aligner" in module.read_text()
+
+
+def test_programs_on_windows_are_command_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    run("install-compat", tmp_path)
+    text = (tmp_path / "atools.cmd").read_text()
+    assert text == f'@"{sys.executable}" -m xalign.compat.atools %*\n'
+
+
+def test_a_file_is_no_folder_for_programs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "expected a folder, found a file" in run("install-compat", tmp_path / "file").stderr
 
 
 def test_what_was_written_before_is_written_again(tmp_path: Path) -> None:

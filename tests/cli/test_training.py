@@ -61,7 +61,10 @@ def test_both_stages_from_text_to_links(encoder: str, tmp_path: Path) -> None:
     )
     assert (done.exit_code, done.stdout) == (0, "")
     lines = done.stderr.splitlines()
-    assert [line[:17] for line in lines] == ["xalign: step 2/4 ", "xalign: step 4/4 "]
+    assert [line[:17] for line in lines[:2]] == ["xalign: step 2/4 ", "xalign: step 4/4 "]
+    assert lines[2].startswith(f"xalign: the model is in {first} (4 steps, ")
+    assert lines[3].startswith("xalign: best AER ")
+    assert lines[4] == f"xalign: next: xalign finetune -m {first} -i {CORPUS} -o {first}-2"
     assert "(dev " in lines[0]
     assert " pieces/s  0:0" in lines[1]
     record = json.loads((first / "run.json").read_text())["settings"]

@@ -6,10 +6,10 @@ from xalign.alignment import SentencePair
 from xalign.links.notices import COLUMNS, UNCUT, Watched
 
 
-def notices(*pairs: tuple[str, str], one_file: bool = True) -> list[str]:
+def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False) -> list[str]:
     """Notices on texts, in order."""
     told: list[str] = []
-    watched = Watched(SentencePair.from_text, told.append, one_file=one_file)
+    watched = Watched(SentencePair.from_text, told.append, one_file=one_file, is_cut=is_cut)
     for src, tgt in pairs:
         assert watched(src, tgt) == SentencePair.from_text(src, tgt)
     return told
@@ -34,6 +34,7 @@ def test_another_column_is_told_once() -> None:
 )
 def test_text_without_spaces_is_told_once(text: str) -> None:
     assert notices((text, "We go ."), ("We go .", text)) == [UNCUT]
+    assert notices((text, "We go ."), is_cut=True) == []
 
 
 def test_text_in_words_is_not_told() -> None:

@@ -63,7 +63,8 @@ def test_a_hub_that_does_not_answer_is_told_within_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def slow(*_: object, **__: object) -> None:
-        time.sleep(3)
+        time.sleep(2)
+        raise OSError
 
     monkeypatch.setattr(socket, "create_connection", slow)
     started = time.perf_counter()

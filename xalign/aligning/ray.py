@@ -137,10 +137,10 @@ def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int)
     identity = [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size]
     key = json.dumps([*identity, dataclasses.asdict(settings)], sort_keys=True)
     kept = parts / "of.json"
-    if not kept.exists() or kept.read_text() != key:
+    if not kept.exists() or kept.read_text(encoding="utf-8") != key:
         shutil.rmtree(parts, ignore_errors=True)
         parts.mkdir(parents=True)
-        kept.write_text(key)
+        kept.write_text(key, encoding="utf-8")
     return parts
 
 

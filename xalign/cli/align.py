@@ -120,7 +120,8 @@ def align_here(
         is_typed = not inputs.input and inputs.source is None and is_terminal(sys.stdin)
         line = stack.enter_context(status_line(is_quiet=quiet or is_typed))
         make = SentencePair.from_text if is_plain else cutter(words)
-        measured, pairs = open_pairs(inputs, bad, make, "| xalign align")
+        is_cut = words.level == "tokens"
+        measured, pairs = open_pairs(inputs, bad, make, into="| xalign align", is_cut=is_cut)
         stack.enter_context(closing(measured))
         line.show(Phase("loading the model"))
         aligner = xalign.Aligner.from_settings(settings)

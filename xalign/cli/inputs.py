@@ -54,15 +54,21 @@ class Chain:
 
 
 def open_pairs(
-    inputs: Inputs, bad: BadLines, make: Callable[[str, str], Any], into: str = ""
+    inputs: Inputs,
+    bad: BadLines,
+    make: Callable[[str, str], Any],
+    *,
+    into: str = "",
+    is_cut: bool = False,
 ) -> tuple[Chain, Iterator[Any]]:
     """The input to measure progress by, and the pairs in it, made by ``make``.
 
-    ``into`` is the end of a command line that reads standard input, for advice.
+    ``into`` is the end of a command line that reads standard input, for advice. With ``is_cut``,
+    ``make`` cuts text into tokens, so that no notice on text without spaces is given.
     """
     if inputs.source is not None or inputs.target is not None:
-        return open_two_files(inputs, bad, Watched(make, say, one_file=False))
-    watched = Watched(make, say)
+        return open_two_files(inputs, bad, Watched(make, say, one_file=False, is_cut=is_cut))
+    watched = Watched(make, say, is_cut=is_cut)
     columns = usable(parse_columns, inputs.columns) if inputs.columns else None
     paths = inputs.input or ("-",)
     if paths.count("-") > 1:

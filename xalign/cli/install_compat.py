@@ -13,6 +13,9 @@ LAUNCHER = """\
 #!/bin/sh
 exec "{python}" -m xalign.compat.{module} "$@"
 """
+WINDOWS_LAUNCHER = """\
+@"{python}" -m xalign.compat.{module} %*
+"""
 MODULE = '''\
 """xalign under the name of eflomal, for Python's path."""
 
@@ -36,16 +39,21 @@ def install_compat(
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(str(folder), 0, "expected a folder, found a file")
-    files = {name: LAUNCHER.format(python=sys.executable, module=m) for name, m in PROGRAMS.items()}
+    is_windows = sys.platform == "win32"
+    launcher, suffix = (WINDOWS_LAUNCHER, ".cmd") if is_windows else (LAUNCHER, "")
+    files = {
+        f"{name}{suffix}": launcher.format(python=sys.executable, module=module)
+        for name, module in PROGRAMS.items()
+    }
     files["python/eflomal.py"] = MODULE
     for name in files:
         path = folder / name
-        if path.exists() and "xalign.compat" not in path.read_text(errors="replace"):
+        if path.exists() and "xalign.compat" not in path.read_text("utf-8", "replace"):
             raise InputError(str(path), 0, "is another program; choose another folder")
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         if path.suffix != ".py":
             path.chmod(0o755)
         typer.echo(path)

@@ -21,7 +21,8 @@ UNCUT = (
 class Watched(Generic[Pair]):
     """Function that makes a pair of the text of both sides by ``make``, and looks at the text.
 
-    ``warn`` gets each notice once; those on columns only if both sides stand in ``one_file``.
+    ``warn`` gets each notice once; those on columns only if both sides stand in ``one_file``,
+    the one on text without spaces unless it ``is_cut`` into tokens.
     ``good`` is the number of pairs that are text, ``garbled`` the number of those that are not.
     """
 
@@ -31,8 +32,10 @@ class Watched(Generic[Pair]):
         warn: Callable[[str], None],
         *,
         one_file: bool = True,
+        is_cut: bool = False,
     ) -> None:
-        self.make, self.warn, self.one_file = make, warn, one_file
+        self.make, self.warn = make, warn
+        self.one_file, self.is_cut = one_file, is_cut
         self.good, self.garbled = 0, 0
         self._told: set[str] = set()
 
@@ -43,7 +46,7 @@ class Watched(Generic[Pair]):
             self.good += 1
             if self.one_file and ("\t" in tgt or " ||| " in tgt):
                 self._tell(COLUMNS)
-            if is_uncut(src) or is_uncut(tgt):
+            if not self.is_cut and (is_uncut(src) or is_uncut(tgt)):
                 self._tell(UNCUT)
         return self.make(src, tgt)
 

@@ -126,7 +126,7 @@ def open_corpus(
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     if not folder.exists():
         write_corpus(path, tokenizer, folder, preparation, links, show)
-    skipped = json.loads((folder / "meta.json").read_text())["skipped"]
+    skipped = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["skipped"]
     offsets = open_array(folder / "offsets", np.uint64)
     if len(offsets) == 1:
         source = Source(path)
@@ -222,7 +222,9 @@ def write_corpus(
                         show({"phase": f"cutting {path} into pieces", "share": share})
                     if not (preparation.hold_out and number % preparation.hold_out == 0):
                         writer.write(*prepared(pair, given, number, tokenizer, preparation))
-            (part / "meta.json").write_text(json.dumps({"path": path, "skipped": writer.skipped}))
+            (part / "meta.json").write_text(
+                json.dumps({"path": path, "skipped": writer.skipped}), encoding="utf-8"
+            )
     except OSError:
         if not folder.exists():  # else another process was faster
             raise

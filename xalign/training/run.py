@@ -65,7 +65,7 @@ class Run:
             return
         if not record.exists() or not state.exists():
             raise ModelError(f"{self.folder}: there is nothing to resume; drop --resume")
-        before = json.loads(record.read_text())["settings"]
+        before = json.loads(record.read_text(encoding="utf-8"))["settings"]
         if before != settings:
             keys = before.keys() | settings
             changed = sorted(k for k in keys if before.get(k) != settings.get(k))
@@ -80,7 +80,7 @@ class Run:
         for record in kept:
             self._note(record["mean_aer"])
         with whole_file(path) as part:
-            part.write_text("".join(json.dumps(record) + "\n" for record in kept))
+            part.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
 
     def _note(self, mean: float | None) -> bool:
         """Note a mean AER, and return whether it is the lowest so far."""
@@ -146,7 +146,7 @@ class Run:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Records of ``metrics.jsonl``; a last line that was cut off is left out."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
@@ -189,4 +189,4 @@ def circumstances() -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write an object to ``path``, whole or not at all."""
     with whole_file(path) as part:
-        part.write_text(json.dumps(content, indent=2) + "\n")
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

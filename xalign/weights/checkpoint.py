@@ -195,9 +195,9 @@ def save_folder(
     with whole_file(folder / "model.safetensors") as part:
         safetensors.torch.save_file(state, part)
     with whole_file(folder / "README.md") as part:
-        part.write_text(card)
+        part.write_text(card, encoding="utf-8")
     with whole_file(folder / "config.json") as part:
-        part.write_text(json.dumps(config, indent=2) + "\n")
+        part.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
