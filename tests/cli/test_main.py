@@ -34,6 +34,32 @@ def test_a_full_disk_is_an_error(tiny: dict[str, Any]) -> None:
     assert (done.exit_code, done.stderr) == (1, "xalign: output: No space left on device\n")
 
 
+@pytest.mark.parametrize("arguments", ["help", "score -g gold out", "--version"])
+def test_a_full_disk_is_one_message_for_every_command(arguments: str, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    for name in ("gold", "out"):
+        (tmp_path / name).write_text("0-0\n")
+    command = f"{sys.executable} -m xalign {arguments} > /dev/full"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "xalign: output: No space left on device\n")
+
+
+@pytest.mark.parametrize("redirection", [">> c.txt", "> c.txt", "< c.txt >> c.txt"])
+def test_output_into_the_input_is_refused(redirection: str, tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text("a ||| b\n")
+    given = "" if "<" in redirection else "-i c.txt"
+    command = f"{sys.executable} -m xalign align {given} {redirection}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("xalign: standard output: is an input of this command")
+    assert (tmp_path / "c.txt").read_text() == ("" if redirection == "> c.txt" else "a ||| b\n")
+
+
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import pytest
 
 from tests.compat.conftest import shell
 from xalign.compat import eflomal
+from xalign.errors import InputError
 
 
 def test_the_cost_of_an_even_pair_is_0_and_falls_as_it_gets_likelier() -> None:
@@ -95,3 +96,11 @@ def test_the_filter_of_opusfilter_runs_on_our_class(tmp_path: Path, programs: Pa
     assert kept == [["das Haus ist klein .", "the house is small ."], ["", ""]]
     assert with_priors == scores
     assert count == 2
+
+
+def test_an_output_that_is_the_input_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "c"
+    text.write_text("a ||| b\n")
+    with pytest.raises(InputError, match="c: is an input of this command"):
+        eflomal.run(["-i", str(text), "-F", str(text)])
+    assert text.read_text() == "a ||| b\n"

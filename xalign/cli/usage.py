@@ -5,13 +5,14 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from xalign.console import say
+from xalign.console import outcome, say
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """Root of the errors of usage, which versions of Typer keep in different packages."""
@@ -177,12 +178,18 @@ class Group(TyperGroup):
     ) -> Any:
         """Run the command line, and exit."""
         given = rearranged(sys.argv[1:] if args is None else args)
+        name = prog_name or "xalign"
+        codes: list[int | None] = []
         try:
-            code = super().main(given, prog_name or "xalign", complete_var, False, **extra)
+            run = partial(super().main, given, name, complete_var, False, **extra)
+            is_debug = "--debug" in given
+            failed, message = outcome(lambda: codes.append(run()), reraise=is_debug)
         except USAGE_ERROR as error:
-            code = error.exit_code
+            failed, message = error.exit_code, ""
             tell(error)
-        sys.exit(code or 0)
+        if message:
+            say(message)
+        sys.exit(failed or next(iter(codes), 0) or 0)
 
 
 def rearranged(arguments: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from xalign.alignment import SentencePair
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import Source, check_outputs
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
 from xalign.links.probabilities import Floats
@@ -152,6 +152,8 @@ def run(arguments: list[str]) -> None:
     for path in links:
         if path and not chosen.overwrite and Path(path).exists():
             raise InputError(path, 0, "output file exists, will not overwrite!")
+    written = [*links, chosen.forward_scores, chosen.reverse_scores]
+    check_outputs(written, [chosen.input, chosen.source, chosen.target])
     bad = BadLines()
     if chosen.input:
         source = Source(chosen.input)

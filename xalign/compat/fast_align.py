@@ -14,7 +14,7 @@ from pathlib import Path
 from xalign.alignment import SentencePair
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
-from xalign.io.files import Source, output
+from xalign.io.files import Source, check_outputs, output
 from xalign.io.pairs import read_as
 from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities
 from xalign.links.segmentation import Segmented, segmenter
@@ -68,6 +68,7 @@ def run(arguments: list[str]) -> None:
             say(f"fast_align: nothing is learnt, so -{' -'.join(unused)} -v change nothing")
     if chosen.force_align and not Path(chosen.force_align).exists():
         say(f"fast_align: {chosen.force_align} is not there; it is not needed")
+    check_outputs(["-", chosen.conditional_probabilities], [chosen.input])
     bad = BadLines()
     source = Source(chosen.input)
     pairs = read_as(segmenter(None, "words", None), source, source.name, bad)
