@@ -192,3 +192,20 @@ def test_a_config_that_is_no_object_is_refused(folder: Path, text: str) -> None:
 def test_a_trained_model_has_its_own_layer(folder: Path) -> None:
     with pytest.raises(ModelError, match="drop --layer"):
         load(str(folder), separate(3))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_file_that_may_not_be_read_is_called_that(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_folder(tiny_checkpoint(), tmp_path / "model")
+    plain = Path.open
+
+    def locked(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return plain(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", locked)
+    with pytest.raises(ModelError, match=f"{name}: cannot be read: Permission denied$"):
+        load(str(tmp_path / "model"))

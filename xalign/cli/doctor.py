@@ -1,7 +1,5 @@
 """`xalign doctor`: what this installation has, and what it would use."""
 
-import importlib.metadata
-import importlib.util
 import os
 import platform
 import sys
@@ -49,6 +47,8 @@ def doctor() -> None:
 
 def versions() -> Iterator[str]:
     """Versions of xalign and of what it needs."""
+    import importlib.metadata
+
     yield f"{xalign.__version__} in {Path(xalign.__file__).parent}"
     yield f"Python {platform.python_version()} ({sys.executable})"
     yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
@@ -128,6 +128,8 @@ def model() -> Iterator[str]:
 
 def optional() -> Iterator[str]:
     """Optional parts, and how to get those that are missing."""
+    import importlib.util
+
     for name, (purpose, extra) in OPTIONAL.items():
         is_there = importlib.util.find_spec(name) is not None
         yield f"{purpose}: {'present' if is_there else f'missing; pip install {extra!r}'}"

@@ -23,6 +23,10 @@ from xalign.weights.names import check_name
 Input = Annotated[
     str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz, .zst, .bz2.")
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Columns of source and target between TABs, such as 1,2."),
+]
 NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 
 
@@ -42,6 +46,7 @@ def lexicon(
     top: Annotated[
         int | None, typer.Option(min=1, help="Keep the N most probable translations of each word.")
     ] = None,
+    columns: Columns = None,
 ) -> None:
     """Write how often each word is linked to each of its translations.
 
@@ -58,7 +63,7 @@ def lexicon(
     bad = BadLines(outcome="it is left out")
     total = 0
     with PairCounts() as counts:
-        measured, pairs = open_pairs(Inputs((input,)), bad, SentencePair.from_text)
+        measured, pairs = open_pairs(Inputs((input,), columns=columns), bad, SentencePair.from_text)
         with closing(measured):
             for pair, found in with_given_links(pairs, links, measured.name):
                 counts.add(word_links(pair, found.alignment))
@@ -99,6 +104,7 @@ def project(
         float | None,
         typer.Option(min=0, max=0.999, help="Link words whose probability exceeds this."),
     ] = None,
+    columns: Columns = None,
 ) -> None:
     """Carry labels of source words over to their translations.
 
@@ -116,7 +122,7 @@ def project(
     check_outputs([output_path], [input, tags, links])
     check_name(model)
     resolved, bad = Resolved(), BadLines()
-    measured, read = open_pairs(Inputs((input,)), bad, tagged if inline else plain)
+    measured, read = open_pairs(Inputs((input,), columns=columns), bad, tagged if inline else plain)
     with closing(measured), output(output_path) as out:
         given, kept = tee(read)
         pairs = (SentencePair(src.words, tgt) for src, tgt in given)

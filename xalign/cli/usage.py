@@ -1,6 +1,5 @@
 """Usage errors in plain words: wrong values with near names, options given twice, help anywhere."""
 
-import difflib
 import inspect
 import shlex
 import sys
@@ -154,6 +153,8 @@ def near(value: str, choices: Sequence[str]) -> str | None:
         words = choice.split("-")
         if len(words) > 1 and value.lower() == "".join(word[:1] for word in words):
             return choice
+    import difflib
+
     return next(iter(difflib.get_close_matches(value.lower(), choices, 1, 0.6)), None)
 
 

@@ -9,12 +9,12 @@ from xalign.links.segmentation import is_uncut
 Pair = TypeVar("Pair")
 
 COLUMNS = (
-    "the target has another TAB or ' ||| ', and what follows it is aligned too; "
-    "--columns 1,2 takes two columns alone"
+    "the target has another TAB or ' ||| ', and what follows it counts as its words; "
+    "two columns alone: --columns 1,2 or cut -f1,2"
 )
 UNCUT = (
     "text without spaces between words, such as Chinese or Thai, is one word a sentence; cut it "
-    "into words first, or let xalign do it: --tokenize icu --level tokens"
+    "into words first, or let xalign align do it: --tokenize icu --level tokens"
 )
 
 

@@ -141,8 +141,12 @@ def load_folder(folder: Path) -> Checkpoint:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Weights by name in the file at ``path``, in fp32."""
     try:
-        return {name: data.float() for name, data in safetensors.torch.load_file(path).items()}
-    except (OSError, safetensors.SafetensorError) as error:
+        with path.open("rb"):  # safetensors calls a file that may not be read a missing one
+            found = safetensors.torch.load_file(path)
+        return {name: data.float() for name, data in found.items()}
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except safetensors.SafetensorError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
@@ -217,7 +221,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in the JSON file at ``path``."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path}: expected an object, found {type(content).__name__}")

@@ -1,10 +1,7 @@
 """Names of models, checked before anything slow is imported or fetched."""
 
-import difflib
 import os
 import re
-import socket
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,6 +71,8 @@ def near(name: str) -> str | None:
     >>> near("e5-smal"), near("LaBSE"), near("mbert-base")
     ('e5-small', 'sentence-transformers/LaBSE', None)
     """
+    import difflib
+
     known = {key.lower(): full for full in KNOWN for key in (full.rpartition("/")[2], full)}
     known |= {full: full for full in INCLUDED}
     found = difflib.get_close_matches(name.lower(), known, 1, 0.8)
@@ -103,6 +102,9 @@ def is_cached(name: str) -> bool:
 
 def can_reach_hub() -> bool:
     """Whether the hub accepts a connection; behind a proxy, this is not known and assumed."""
+    import socket
+    import threading
+
     if any(map(os.environ.get, PROXIES)):
         return True
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
