@@ -337,6 +337,7 @@ def main() -> None:
     parser.add_argument("--start", help="a first model that is there already")
     parser.add_argument("--cross-layers", type=int, default=1, help="n of the first model")
     parser.add_argument("--device", default="auto", help="where the second round trains")
+    parser.add_argument("--precision", default="auto", help="precision of the second round")
     parser.add_argument("--tiny", action="store_true", help="a minute, on the example pairs")
     given = parser.parse_args()
     if given.tiny:
@@ -353,7 +354,7 @@ def main() -> None:
     else:
         work = Path(given.work)
         work.mkdir(parents=True, exist_ok=True)
-        options = ("--device", given.device)
+        options = ("--device", given.device, "--precision", given.precision)
         with contextlib.suppress(KeyboardInterrupt):
             recipe = Recipe(work, FULL, options=options)
             recipe.make(Path(given.data), Path(given.output), given.start, given.cross_layers)

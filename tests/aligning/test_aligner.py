@@ -226,3 +226,26 @@ def test_threads_share_an_aligner() -> None:
         assert [alignment for batch in found for alignment in batch] == expected
     assert aligner.counts.pairs == aligner.counts.done == 160
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("src", "tgt", "expected"),
+    [
+        ("!", "!", "0-0"),
+        ("…", "… …", None),
+        ("!", "yes", ""),
+        ("! !", "yes no", ""),
+        ("<range>", "the house", ""),
+        ("das Haus", "<range>", ""),
+    ],
+)
+def test_signs_are_linked_to_signs_alone(src: str, tgt: str, expected: str | None) -> None:
+    aligner = tiny_aligner(ExtractionRule())
+    links = aligner.align_pair(src, tgt)
+    assert str(links) == expected if expected is not None else len(links) > 0
+
+
+def test_a_side_of_signs_is_linked_to_the_signs_of_the_other(default_aligner: Aligner) -> None:
+    assert default_aligner.align_pair("!", "What a day !").links <= {(0, 3)}
+    found = next(default_aligner.probabilities([("!", "What a day !")]))
+    assert not found.matrix()[0, :3].any()

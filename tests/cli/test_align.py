@@ -17,6 +17,7 @@ from xalign.cli.inputs import open_pairs
 from xalign.console import BadLines
 from xalign.io.formats import READERS, Format
 from xalign.io.matrix import read_matrices
+from xalign.links.notices import Watched
 
 CORPUS = b"abc de ||| abc de\n\nabc\nabc|||de\n ||| abc\nab\tab\n"
 LINKS = ["0-0 1-1", "", "", "", "", "0-0"]
@@ -186,7 +187,7 @@ def test_a_terminal_is_told_what_is_read_from_it(
     terminal = Terminal()
     terminal.buffer = io.BytesIO()
     monkeypatch.setattr("sys.stdin", terminal)
-    open_pairs(Inputs(), BadLines(), SentencePair.from_text)
+    open_pairs(Inputs(), BadLines(), Watched(SentencePair.from_text, lambda _: None))
     assert "end with Ctrl-D" in capsys.readouterr().err
 
 

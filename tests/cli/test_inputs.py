@@ -13,6 +13,7 @@ from xalign.cli import inputs
 from xalign.cli.inputs import check_first_lines, open_pairs
 from xalign.console import BadLines
 from xalign.errors import InputError
+from xalign.links.notices import Watched
 
 
 def silent(*, is_lenient: bool = False) -> BadLines:
@@ -22,7 +23,9 @@ def silent(*, is_lenient: bool = False) -> BadLines:
 
 def read(given: Inputs, bad: BadLines | None = None) -> list[str]:
     """Sources of the pairs in a command's input."""
-    measured, pairs = open_pairs(given, bad or silent(), SentencePair.from_text)
+    measured, pairs = open_pairs(
+        given, bad or silent(), Watched(SentencePair.from_text, lambda _: None)
+    )
     with closing(measured):
         return [" ".join(pair.src) for pair in pairs]
 
@@ -31,7 +34,9 @@ def test_several_files_are_one_input_that_knows_how_far_it_is(tmp_path: Path) ->
     (tmp_path / "a").write_text("a ||| a\n")
     (tmp_path / "b.gz").write_bytes(gzip.compress(b"b ||| b\nc ||| c\n"))
     paths = (str(tmp_path / "a"), str(tmp_path / "b.gz"))
-    measured, pairs = open_pairs(Inputs(paths), silent(), SentencePair.from_text)
+    measured, pairs = open_pairs(
+        Inputs(paths), silent(), Watched(SentencePair.from_text, lambda _: None)
+    )
     assert measured.position == 0
     assert len(list(pairs)) == 3
     assert measured.position == measured.size == sum(Path(path).stat().st_size for path in paths)
@@ -63,7 +68,9 @@ def test_a_file_of_something_else_is_refused_after_its_first_lines(
     path.write_text("a;b\n" * 9 + "a ||| b\n" + "a;b\n" * 5)
     assert len(read(Inputs((str(path),)))) == 15  # one good line among the first
     path.write_text("a;b\n" * 10 + "a ||| b\n")
-    _, pairs = open_pairs(Inputs((str(path),)), silent(), SentencePair.from_text)
+    _, pairs = open_pairs(
+        Inputs((str(path),)), silent(), Watched(SentencePair.from_text, lambda _: None)
+    )
     for _ in range(10):
         next(pairs)
     with pytest.raises(

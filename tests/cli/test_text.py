@@ -85,7 +85,7 @@ def test_a_bad_line_is_left_out_or_empty_and_counted(
     entries = ["house Haus", "the das", "yes ja"]
     assert [line.rpartition(" ")[0] for line in Path("lex.f2e").read_text().splitlines()] == entries
     Path("t").write_text("O B-X\nB-Y O\n\n\nB-Z\n")
-    done = run("project", "-i", "c", "-t", "t", "-a", "a")
+    done = run("project", "-i", "c", "--tags", "t", "-a", "a")
     assert (done.exit_code, done.stdout) == (0, "O B-X\n\n\n\nB-Z\n")
     assert "2 carried over, 0 words contested, 0 split, 1 lost; 2 bad lines" in done.stderr
 
@@ -96,4 +96,57 @@ def test_tags_in_text_go_over_by_links_that_are_made() -> None:
         "project", "--inline", stdin="das <b>alte Haus</b> ist klein ||| the old house is small\n"
     )
     assert (done.exit_code, done.stdout) == (0, "the <b>old house</b> is small\n")
-    assert run("project").exit_code == run("project", "--inline", "--tags", "x").exit_code == 2
+
+
+@pytest.mark.slow
+def test_raw_text_is_cut_so_that_tags_leave_punctuation_out(tmp_path: Path) -> None:
+    pytest.importorskip("sacremoses", reason="pip install sacremoses")
+    (tmp_path / "de").write_text("Hallo, <b>Welt</b>!\n")
+    (tmp_path / "en").write_text("Hello,  world!\n")
+    raw = ["--tokenize", "moses", "--languages", "de,en", "-q", "--device", "cpu"]
+    files = ["-s", tmp_path / "de", "-t", tmp_path / "en"]
+    done = run("project", "--inline", *files, *raw)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "Hello,  <b>world</b>!\n", "")
+    (tmp_path / "de").write_text("Hallo, Welt!\n")
+    (tmp_path / "spans").write_text('{"text": "Hallo, Welt!", "entities": [[7, 11, "LOC"]]}\n')
+    done = run("project", "--spans", tmp_path / "spans", *files, *raw)
+    assert done.stdout == '{"text": "Hello,  world!", "entities": [[8, 13, "LOC"]]}\n'
+    (tmp_path / "tags").write_text("O B-LOC\n")
+    assert run("project", "--tags", tmp_path / "tags", *files, *raw).stdout == "O B-LOC\n"
+
+
+def test_tags_are_written_in_any_scheme(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a b c ||| x y z\n")
+    (tmp_path / "a").write_text("0-0 1-1 2-2\n")
+    (tmp_path / "t").write_text("B-X I-X O\n")
+    options = ["-i", tmp_path / "c", "-a", tmp_path / "a", "--tags", tmp_path / "t"]
+    for scheme, expected in (("bio", "B-X I-X O"), ("io", "I-X I-X O"), ("bioes", "B-X E-X O")):
+        assert run("project", *options, "--scheme", scheme).stdout == expected + "\n"
+    assert run("project", *options, "--scheme", "bilou").stdout == "B-X L-X O\n"
+
+
+def test_a_lost_label_is_an_error_where_reading_is_strict(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("a b ||| x y\n")
+    (tmp_path / "a").write_text("1-1\n")
+    (tmp_path / "t").write_text("B-X O\n")
+    options = ["-i", tmp_path / "c", "-a", tmp_path / "a", "--tags", tmp_path / "t"]
+    assert run("project", *options).exit_code == 0
+    done = run("project", *options, "--strict")
+    assert (done.exit_code, done.stdout) == (1, "O O\n")
+    assert "1 labels are lost, as no word of theirs has a link" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "give --tags FILE, --spans FILE or --inline"),
+        ("--inline --tags x", "give --tags FILE, --spans FILE or --inline"),
+        ("--inline -a x --tokenize moses", "--tokenize is for links that are made here"),
+        ("--tags -", "only one of the files can be standard input"),
+        ("-i - --tags -", "only one of the files can be standard input"),
+    ],
+)
+def test_options_of_project_that_do_not_go_together(arguments: str, message: str) -> None:
+    done = run("project", *arguments.split())
+    assert done.exit_code == 2
+    assert message in done.stderr

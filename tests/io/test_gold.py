@@ -1,5 +1,7 @@
 """Gold files of every format, and the base they count from."""
 
+import json
+
 import pytest
 
 from xalign.errors import InputError
@@ -86,3 +88,45 @@ def test_what_cannot_be_read_is_named(text: str, message: str) -> None:
 
 def test_an_empty_file_has_no_pairs() -> None:
     assert gold("").alignments == ()
+
+
+def test_links_may_have_a_mark_or_a_probability() -> None:
+    found = gold("0-0S 1-1P 2-2/S 3-3/P 4-4:0.9 5-5:0.2 6p6")
+    assert sorted(found.alignments[0].sure) == [(0, 0), (2, 2), (4, 4)]
+    assert len(found.alignments[0].possible) == 7
+
+
+def test_blinker_has_a_link_in_a_line_and_blank_lines_between_pairs() -> None:
+    found = gold("1 1\n2 0\n2 3\n\n\n1 2\n")
+    sure = [sorted(one.sure) for one in found.alignments]
+    assert sure == [[(0, 0), (1, 2)], [], [(0, 1)]]
+    assert (found.format, found.base) == ("blinker", 1)
+    with pytest.raises(InputError, match="test.gold:2: expected a link as 'i j', found 'x'"):
+        gold("1 1\nx")
+
+
+def test_czenali_has_sure_and_possible_links_in_xml() -> None:
+    text = """<?xml version="1.0"?>
+<sentences>
+<s id="a"><english>a b</english><czech>c d</czech>
+ <sure>1-1</sure> <possible>1-2 2-2</possible></s>
+<s id="b"><sure></sure><possible/></s>
+</sentences>"""
+    found = gold(text)
+    assert links(found) == [([(0, 0)], [(0, 0), (0, 1), (1, 1)]), ([], [])]
+    assert (found.format, found.base_from) == ("czenali", "format")
+    with pytest.raises(InputError, match="expected XML with <s>"):
+        gold("<html></html>")
+
+
+def test_clear_has_records_of_tokens_by_verse() -> None:
+    records = [
+        {"source": ["n40005004002"], "target": ["40005004001", "40005004003"]},
+        {"source": ["400050030011"], "target": ["40005003001"], "meta": {"id": "x"}},
+    ]
+    found = gold(json.dumps({"records": records}, indent=1))
+    assert [sorted(one.sure) for one in found.alignments] == [[(0, 0)], [(1, 0), (1, 2)]]
+    assert found.format == "clear"
+    for text in ("{}", '{"records": [{"source": ["x"], "target": ["40005003001"]}]}', "{x"):
+        with pytest.raises(InputError, match="expected JSON with records of source and target"):
+            gold(text)

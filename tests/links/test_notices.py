@@ -3,7 +3,7 @@
 import pytest
 
 from xalign.alignment import SentencePair
-from xalign.links.notices import COLUMNS, UNCUT, Watched
+from xalign.links.notices import COLUMNS, SPACES, UNCUT, Watched
 
 
 def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False) -> list[str]:
@@ -53,3 +53,13 @@ def test_pairs_are_counted_by_whether_they_are_text() -> None:
     for src, tgt in (("a", "b"), ("", ""), ("a\0", "b"), ("", "b")):
         watched(src, tgt)
     assert (watched.good, watched.garbled) == (2, 1)
+
+
+def test_other_spaces_are_told_once_and_counted() -> None:
+    told: list[str] = []
+    watched = Watched(SentencePair.from_text, told.append)
+    for src in ("12\u00a0000", "a\u3000b", "a b"):
+        watched(src, "x")
+    assert (told, watched.other_spaces) == ([SPACES], 2)
+    Watched(SentencePair.from_text, told.append, unicode=True)("12\u00a0000", "x")
+    assert len(told) == 1

@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xalign.alignment import ScoredAlignment, split_words
+from xalign.alignment import ScoredAlignment, SentencePair, split_words
 from xalign.errors import XalignError
-from xalign.links.segmentation import Level, Pieces, cut_raw, join_pieces, segmenter, tokenizer
+from xalign.links.segmentation import (
+    Level,
+    Pieces,
+    cut_raw,
+    join_pieces,
+    segmenter,
+    tokenizer,
+    words_at,
+)
 
 LINKS = ScoredAlignment({(0, 1): 0.9, (1, 0): 0.5})
 
@@ -53,9 +61,43 @@ def test_a_link_of_a_word_is_one_of_each_of_its_subwords(
     assert found.spans(LINKS) == ()
 
 
-@given(st.lists(st.text("ab@▁", min_size=1, max_size=4)))
+@pytest.mark.parametrize(
+    ("kind", "pieces", "words"),
+    [
+        ("sentencepiece", "▁ 私 は 、 東京 に 行く 。", "私 は 、 東京 に 行く 。"),
+        ("sentencepiece", "▁私は ！ ▁WTO に", "私は ！ WTO に"),
+        ("sentencepiece", "▁don ' t ▁go .", "don't go."),
+        ("bpe", "東@@ 京 に 行@@ く 。", "東 京 に 行 く 。"),
+        ("bpe", "well @-@ kno@@ wn", "well - known"),
+        ("joiner", "well ￭-￭ kno￭ wn ￭.", "well - known ."),
+        ("joiner", "re ￭port ￭, it", "report , it"),
+    ],
+)
+def test_subwords_become_words_of_their_script(kind: Pieces, pieces: str, words: str) -> None:
+    side = join_pieces(pieces.split(), kind)
+    assert " ".join(side.words) == words
+    assert [place for places in side.places for place in places] == list(range(len(pieces.split())))
+
+
+def test_tokens_are_linked_themselves_on_request() -> None:
+    cuts = (lambda text: list(text),) * 2
+    found = segmenter(None, "tokens", cuts)(" 東京 ", "ab")
+    assert found.shown == SentencePair("東 京", "a b")
+    assert str(found.place(LINKS)) == "0-1:0.9 1-0:0.5"
+    assert found.spans(LINKS) == ((0, 1, 1, 2, 0.9), (1, 2, 0, 1, 0.5))
+
+
+def test_words_are_separated_by_the_white_space_of_a_rule() -> None:
+    text = "12\u00a0000 euros", "12 000 euros"
+    assert segmenter(None, "words", None)(*text).shown.src == ("12\u00a0000", "euros")
+    assert segmenter(None, "words", None, "unicode")(*text).shown.src == ("12", "000", "euros")
+    assert words_at("a\u00a0b  c", "unicode").spans == ((0, 1), (2, 3), (5, 6))
+
+
+@given(st.lists(st.text("ab@▁￭、語", min_size=1, max_size=4)))
 def test_every_subword_has_one_word(pieces: list[str]) -> None:
-    for kind in ("bpe", "sentencepiece"):
+    kinds: tuple[Pieces, ...] = ("bpe", "sentencepiece", "joiner")
+    for kind in kinds:
         side = join_pieces(pieces, kind)
         assert [place for places in side.places for place in places] == list(range(len(pieces)))
         assert len(side.words) == len(side.places)

@@ -15,10 +15,11 @@ from xalign.aligning.batching import map_in_order
 from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
-from xalign.aligning.windows import PiecePair, Places, Reading
+from xalign.aligning.windows import Flags, PiecePair, Places, Reading
 from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError
 from xalign.io.items import as_pairs
+from xalign.links import scripts
 from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
 from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
@@ -30,6 +31,8 @@ from xalign.weights.checkpoint import Checkpoint, load
 Pairs = Iterable[Any]
 """Sentence pairs, in one of the forms that `as_pairs` takes."""
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
+RANGE = "<range>"
+"""Takes the place of a Bible verse whose text stands in the verse before it."""
 GPU_THREADS = 2
 """One thread prepares a batch while the other waits for results."""
 
@@ -133,7 +136,8 @@ class Aligner:
 
         A pair is a `SentencePair`, or two sentences as text or as words. It may also be a row of a
         data set; then ``src`` and ``tgt`` name its columns, see `xalign.io.items.as_pairs`.
-        Words that are blank are never linked.
+        Words that are blank are never linked, nor is a side that is ``<range>``. A side without any
+        letter or digit is only linked to words without them.
 
         Errors: `InputError` at a pair that is none of these.
 
@@ -193,10 +197,15 @@ class Aligner:
 
     def _encode(self, pair: SentencePair) -> Reading:
         places = None
+        if (RANGE,) in (pair.src, pair.tgt):
+            pair = SentencePair((), ())
         if not (all(map(str.strip, pair.src)) and all(map(str.strip, pair.tgt))):
             pair, places = without_blank_words(pair)
+        signs = None
+        if pair.src and pair.tgt and not (has_letters(pair.src) and has_letters(pair.tgt)):
+            signs = signs_of(pair.src), signs_of(pair.tgt)
         sides = self.tokenizer.encode(pair.src), self.tokenizer.encode(pair.tgt)
-        reading = Reading(sides, self.network.config.max_pieces, places)
+        reading = Reading(sides, self.network.config.max_pieces, places, signs)
         with self._lock:
             self.counts.pairs += 1
             self.counts.empty += pair.is_empty
@@ -283,6 +292,16 @@ def num_pieces(reading: Reading) -> int:
 def longer_side(reading: Reading) -> int:
     """Number of pieces of the longer side of a pair, to which attention pads the other."""
     return max(map(len, reading.pair)) if reading.window else 0
+
+
+def has_letters(words: Sequence[str]) -> bool:
+    """Whether a word has a letter or a digit; the first one nearly always has."""
+    return any(map(scripts.has_letters, words))
+
+
+def signs_of(words: Sequence[str]) -> Flags:
+    """Marks the words without letters or digits: (words,)."""
+    return np.array([not scripts.has_letters(word) for word in words], dtype=np.bool_)
 
 
 def without_blank_words(pair: SentencePair) -> tuple[SentencePair, tuple[Places, Places]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from xalign.alignment import Direction
 from xalign.io.formats import Format
-from xalign.links.segmentation import Level, Pieces
+from xalign.links.segmentation import Level, Pieces, Rule
 from xalign.model.config import Precision
 from xalign.settings import Setting
 
@@ -74,8 +74,12 @@ class Wanted:
 class Words:
     """Conversion of the user's words into words to align."""
 
+    words: Annotated[
+        Rule, Setting("Spaces between words: ASCII space and TAB, or all white space (unicode).")
+    ] = "ascii"
     pieces: Annotated[
-        Pieces | None, Setting("The text is cut into subwords, marked by @@ (bpe) or ▁.")
+        Pieces | None,
+        Setting("The text is cut into subwords, marked by @@ (bpe), ▁, or pyonmttok's ￭ (joiner)."),
     ] = None
     level: Annotated[
         Level | None,

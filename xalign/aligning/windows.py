@@ -16,6 +16,7 @@ from xalign.model.packing import PieceSentence
 
 PiecePair = tuple[PieceSentence, PieceSentence]
 Starts = tuple[int, int]
+Flags = NDArray[np.bool_]
 Places = tuple[Ints, int]
 """Places of words that are kept, and the number of all words."""
 
@@ -45,12 +46,17 @@ class Reading:
     ``window`` is the next one to read, None at the end. Each side of a window has at most
     ``max_pieces`` pieces, special ones included. Where the sentences have words that are blank and
     were left out, ``places`` has the places of the others, and the number of all words, by side.
+    With ``signs``, which marks the words without letters or digits, only these are linked.
     """
 
     def __init__(
-        self, pair: PiecePair, max_pieces: int, places: tuple[Places, Places] | None = None
+        self,
+        pair: PiecePair,
+        max_pieces: int,
+        places: tuple[Places, Places] | None = None,
+        signs: tuple[Flags, Flags] | None = None,
     ) -> None:
-        self.pair, self.room, self.places = pair, max_pieces - 2, places
+        self.pair, self.room, self.places, self.signs = pair, max_pieces - 2, places, signs
         self.shape = pair[0].num_words, pair[1].num_words
         self.found: list[tuple[Window, WordProbabilities]] = []
         self.is_long = max(map(len, pair)) > max_pieces
@@ -81,6 +87,9 @@ class Reading:
         if not self.found:
             return WordProbabilities.nothing((0, 0))
         found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
+        if self.signs is not None:
+            kept = self.signs[0][found.src] & self.signs[1][found.tgt]
+            found = found.only(kept)
         if self.places is None:
             return found
         (src, num_src), (tgt, num_tgt) = self.places

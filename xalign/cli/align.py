@@ -18,6 +18,7 @@ from xalign.cli.usage import COMMON
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError
 from xalign.io.files import check_outputs, output
+from xalign.links.notices import Watched
 from xalign.links.segmentation import Cut
 from xalign.progress import Meter, Phase, status_line
 from xalign.weights.names import check_name
@@ -120,8 +121,10 @@ def align_here(
         is_typed = not inputs.input and inputs.source is None and is_terminal(sys.stdin)
         line = stack.enter_context(status_line(is_quiet=quiet or is_typed))
         make = SentencePair.from_text if is_plain else cutter(words)
-        is_cut = words.level == "tokens"
-        measured, pairs = open_pairs(inputs, bad, make, into="| xalign align", is_cut=is_cut)
+        watched = Watched(
+            make, say, is_cut=words.level == "tokens", unicode=words.words == "unicode"
+        )
+        measured, pairs = open_pairs(inputs, bad, watched, "| xalign align")
         stack.enter_context(closing(measured))
         line.show(Phase("loading the model"))
         aligner = xalign.Aligner.from_settings(settings)
@@ -130,6 +133,8 @@ def align_here(
         groups = ([pair] for pair in pairs) if wanted.line_buffered else [pairs]
         write = write_links if is_plain else write_results
         write(aligner, groups, wanted, line.before(out, output_path))
+    if wanted.format == "tsv" and watched.other_spaces:
+        say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
     if not quiet:
         say(meter.summary(bad.count))
 
@@ -200,7 +205,7 @@ def cutter(words: Words) -> Callable[[str, str], Any]:
     if words.tokenize != "none":
         cuts = tokenizers(words.tokenize, words.languages or "en,en")
     level = words.level or ("pieces" if words.pieces else "words")
-    return segmenter(words.pieces, level, cuts)
+    return segmenter(words.pieces, level, cuts, words.words)
 
 
 def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:

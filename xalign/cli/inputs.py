@@ -54,21 +54,15 @@ class Chain:
 
 
 def open_pairs(
-    inputs: Inputs,
-    bad: BadLines,
-    make: Callable[[str, str], Any],
-    *,
-    into: str = "",
-    is_cut: bool = False,
-) -> tuple[Chain, Iterator[Any]]:
-    """The input to measure progress by, and the pairs in it, made by ``make``.
+    inputs: Inputs, bad: BadLines, watched: Watched[Pair], into: str = ""
+) -> tuple[Chain, Iterator[Pair]]:
+    """The input to measure progress by, and the pairs in it, made by ``watched``.
 
-    ``into`` is the end of a command line that reads standard input, for advice. With ``is_cut``,
-    ``make`` cuts text into tokens, so that no notice on text without spaces is given.
+    ``into`` is the end of a command line that reads standard input, for advice.
     """
     if inputs.source is not None or inputs.target is not None:
-        return open_two_files(inputs, bad, Watched(make, say, one_file=False, is_cut=is_cut))
-    watched = Watched(make, say, is_cut=is_cut)
+        watched.one_file = False
+        return open_two_files(inputs, bad, watched)
     columns = usable(parse_columns, inputs.columns) if inputs.columns else None
     paths = inputs.input or ("-",)
     if paths.count("-") > 1:

@@ -8,16 +8,21 @@ from typing import Annotated, Literal
 import typer
 
 import xalign
-from xalign.aligning.settings import AlignerSettings, Inputs
+from xalign.aligning.settings import AlignerSettings, Inputs, TokenizerName
 from xalign.alignment import ScoredAlignment, SentencePair
-from xalign.cli.inputs import open_pairs
+from xalign.cli.align import Quiet, Strict, tokenizers
+from xalign.cli.inputs import Chain, open_pairs
+from xalign.cli.options import grouped
 from xalign.console import BadLines, say
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 from xalign.io.files import Source, check_outputs, output
 from xalign.io.links import find_links
 from xalign.links.lexicon import PairCounts, table_line, word_links
-from xalign.links.projected_lines import bio_lines, inline_lines, plain, tagged
-from xalign.links.projection import Resolved
+from xalign.links.notices import Watched
+from xalign.links.projected_lines import Row, bio_lines, inline_lines, span_lines, worker
+from xalign.links.projection import Resolved, Scheme
+from xalign.links.segmentation import Rule
+from xalign.progress import Meter, Phase, StatusLine, status_line
 from xalign.weights.names import check_name
 
 Input = Annotated[
@@ -26,6 +31,10 @@ Input = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(help="Columns of source and target between TABs, such as 1,2."),
+]
+OptionalInput = Annotated[
+    str | None,
+    typer.Option("-i", "--input", help="Sentence pairs; default: standard input."),
 ]
 NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 
@@ -62,8 +71,9 @@ def lexicon(
     check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [input, links])
     bad = BadLines(outcome="it is left out")
     total = 0
+    watched = Watched(SentencePair.from_text, say)
     with PairCounts() as counts:
-        measured, pairs = open_pairs(Inputs((input,), columns=columns), bad, SentencePair.from_text)
+        measured, pairs = open_pairs(Inputs((input,), columns=columns), bad, watched)
         with closing(measured):
             for pair, found in with_given_links(pairs, links, measured.name):
                 counts.add(word_links(pair, found.alignment))
@@ -76,75 +86,128 @@ def lexicon(
         say(f"{bad.count} bad of {total} pairs")
 
 
+@grouped
 def project(
-    input: Input = "-",
+    settings: Annotated[AlignerSettings, "Model"],
+    input: OptionalInput = None,
+    source: Annotated[
+        str | None, typer.Option("-s", "--source", help="Source sentences, instead of -i.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("-t", "--target", help="Target sentences, together with -s.")
+    ] = None,
     tags: Annotated[
+        str | None, typer.Option("--tags", help="Tags of the source words, one line per pair.")
+    ] = None,
+    spans: Annotated[
         str | None,
-        typer.Option("-t", "--tags", help="BIO tags of the source words, one line per pair."),
+        typer.Option(
+            "--spans", help="Labelled characters of the source, one line of JSON per pair."
+        ),
     ] = None,
     inline: Annotated[
         bool, typer.Option("--inline", help="The source text contains tags such as <b>...</b>.")
     ] = False,
+    scheme: Annotated[
+        Scheme, typer.Option(help="Scheme of the tags that are written; all are read.")
+    ] = "bio",
     links: Annotated[
         str | None,
         typer.Option("-a", "--links", help="Links in any format; default: align the pairs."),
     ] = None,
     output_path: Annotated[
         str,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Tags, or target text with tags.",
-        ),
+        typer.Option("-o", "--output", help="Tags, spans, or target text with tags."),
     ] = "-",
-    model: Annotated[
-        str, typer.Option("-m", "--model", help="Model folder, or hub name of an encoder.")
-    ] = "default",
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0, max=0.999, help="Link words whose probability exceeds this."),
+    words: Annotated[
+        Rule,
+        typer.Option(
+            help="Spaces between words: ASCII space and TAB, or all white space (unicode).",
+            rich_help_panel="Words",
+        ),
+    ] = "ascii",
+    tokenize: Annotated[
+        TokenizerName,
+        typer.Option(help="Link tokens of raw text.", rich_help_panel="Words"),
+    ] = "none",
+    languages: Annotated[
+        str | None,
+        typer.Option(
+            help="With --tokenize: both languages, such as de,en.", rich_help_panel="Words"
+        ),
     ] = None,
     columns: Columns = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Carry labels of source words over to their translations.
+    """Carry labels and markup of the source over to the target.
 
     \b
     xalign project -i corpus.txt --tags entities.bio > target.bio
+    xalign project -s text.de -t text.en --spans entities.jsonl --tokenize moses > target.jsonl
     xalign project -i tagged.txt --inline -a out.align > target.txt
 
-    One line in, one line out. Give BIO tags with --tags, or text with tags in it with --inline;
-    links count the words without the tags. The summary counts labels that were lost or changed.
+    One line in, one line out. Give tags of words with --tags (BIO, IO, BIOES, BILOU), spans of
+    characters with --spans, or text with markup in it with --inline. Links count the words without
+    the markup. The summary counts labels that were lost or changed; with --strict, a lost label is
+    an error at the end.
     """
-    if inline == (tags is not None):
-        raise typer.BadParameter("give either --tags FILE or --inline")
-    if [input, tags, links].count("-") > 1:
+    if sum((inline, tags is not None, spans is not None)) != 1:
+        raise typer.BadParameter("give --tags FILE, --spans FILE or --inline")
+    if links is not None and tokenize != "none":
+        raise typer.BadParameter("--tokenize is for links that are made here; leave out --links")
+    inputs = Inputs((input,) if input else (), source, target, columns)
+    files = [input, source, target, tags, spans, links]
+    if files.count("-") + (input is source is None) > 1:
         raise typer.BadParameter("only one of the files can be standard input")
-    check_outputs([output_path], [input, tags, links])
-    check_name(model)
-    resolved, bad = Resolved(), BadLines()
-    measured, read = open_pairs(Inputs((input,), columns=columns), bad, tagged if inline else plain)
-    with closing(measured), output(output_path) as out:
+    check_outputs([output_path], files)
+    check_name(settings.model)
+    resolved, bad = Resolved(), BadLines(strict)
+    cuts = None if tokenize == "none" else tokenizers(tokenize, languages or "en,en")
+    watched = Watched(worker(cuts, words, has_markup=inline), say)
+    measured, read = open_pairs(inputs, bad, watched)
+    with closing(measured), output(output_path) as out, status_line(is_quiet=quiet) as line:
         given, kept = tee(read)
-        pairs = (SentencePair(src.words, tgt) for src, tgt in given)
-        found = (
-            made_links(pairs, model, threshold)
-            if links is None
-            else (scored for _, scored in with_given_links(pairs, links, measured.name))
-        )
+        pairs = (work.pair for work in given)
+        if links is None:
+            found = made_links(pairs, settings, measured, line)
+        else:
+            found = (scored for _, scored in with_given_links(pairs, links, measured.name))
         rows = zip(found, kept, strict=False)
-        for line in bio_lines(rows, tags, resolved) if tags else inline_lines(rows, resolved):
-            out.write(line.encode() + b"\n")
-    say(f"tags: {resolved}" + (f"; {bad.count} bad lines" if bad.count else ""))
+        out = line.before(out, output_path)
+        for text in projected(rows, tags, spans, scheme, resolved):
+            out.write(text.encode() + b"\n")
+    if not quiet:
+        say(f"tags: {resolved}" + (f"; {bad.count} bad lines" if bad.count else ""))
+    if strict and resolved.lost:
+        raise XalignError(f"{resolved.lost} labels are lost, as no word of theirs has a link")
+
+
+def projected(
+    rows: Iterator[Row],
+    tags: str | None,
+    spans: str | None,
+    scheme: Scheme,
+    resolved: Resolved,
+) -> Iterator[str]:
+    """Lines of tags, of spans, or of text with markup."""
+    if tags:
+        return bio_lines(rows, tags, resolved, scheme)
+    if spans:
+        return span_lines(rows, spans, resolved)
+    return inline_lines(rows, resolved)
 
 
 def made_links(
-    pairs: Iterable[SentencePair], model: str, threshold: float | None
+    pairs: Iterable[SentencePair], settings: AlignerSettings, measured: Chain, line: StatusLine
 ) -> Iterator[ScoredAlignment]:
     """Links that a model finds in ``pairs``."""
     from xalign.aligning.devices import prepare_memory
 
     prepare_memory()
-    aligner = xalign.Aligner.from_settings(AlignerSettings(model=model, threshold=threshold))
+    line.show(Phase("loading the model"))
+    aligner = xalign.Aligner.from_settings(settings)
+    line.show(Meter(measured, aligner.counts, aligner.where))
     return (found.scored() for found in aligner.probabilities(pairs))
 
 

@@ -1,16 +1,25 @@
-"""Gold alignments: talp lines, NAACL/WPT lines and XL-WA tables, counted from 0 or from 1.
+"""Gold alignments in many formats, counted from 0 or from 1.
 
 ============  =======================================  =============================
 format        a line                                   counted from
 ============  =======================================  =============================
 talp          ``0-0 1p2 1?3`` (sure ``-``, else        0 or 1, found by `find_base`
-              possible), one line per pair
+              possible), one line per pair; also
+              ``1-1P``, ``1-1/S``, ``1-1:0.9``
 NAACL/WPT     ``sentence i j [S|P] [confidence]``,     1; a 0 stands for the null word
               one line per link
 XL-WA         ``source TAB target TAB links``          0
+Blinker       ``i j``, one line per link; a blank      1; a 0 stands for the null word
+              line ends a pair
+CzEnAli       XML; each ``<s>`` has ``<sure>`` and     1
+              ``<possible>`` links
+Clear         JSON; ``records`` of ``source`` and      1
+              ``target`` tokens, named by verse and
+              word; a pair is a verse with links
 ============  =======================================  =============================
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +27,14 @@ from dataclasses import dataclass
 from xalign.alignment import GoldAlignment, Link
 from xalign.errors import InputError
 
-LINK = re.compile(r"(\d{1,9})([-p?])(\d{1,9})", re.ASCII)
+LINK = re.compile(
+    r"(\d{1,9})([-p?])(\d{1,9})(?:/?([SP])|:(\d{0,9}\.?\d{1,20}))?", re.ASCII | re.IGNORECASE
+)
+BLINKER = re.compile(r"(\d{1,9})\s+(\d{1,9})", re.ASCII)
+XML_PAIR = re.compile(r"<s\b[^>]*>(.*?)</s>", re.DOTALL)
+XML_LINKS = re.compile(r"<(sure|possible)\b[^>/]*>(.*?)</\1>", re.DOTALL)
+CLEAR_TOKEN = re.compile(r"[a-z]?(\d{8})(\d{3})\d?", re.ASCII)
+"""A token of a Bible: book, chapter and verse (8 digits), the word, and perhaps a part of it."""
 NAACL = re.compile(r"(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})(?:\s+([SP]))?(?:\s+[\d.eE+-]+)?", re.ASCII)
 
 MAX_GAP = 1000
@@ -52,6 +68,12 @@ def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gol
     first = next((text for text in texts if text), "")
     if NAACL.fullmatch(first):
         return gold_from(collect_naacl(texts, path), "naacl", 1, base)
+    if BLINKER.fullmatch(first):
+        return gold_from(collect_blinker(texts, path), "blinker", 1, base)
+    if first.startswith("<"):
+        return gold_from(collect_xml("\n".join(texts), path), "czenali", 1, base)
+    if first.startswith("{"):
+        return gold_from(collect_clear("\n".join(texts), path), "clear", 1, base)
     if first.count("\t") == 2:
         links = [text.split("\t") for text in texts]
         return gold_from(
@@ -95,8 +117,15 @@ def parse_talp(text: str, path: str, number: int) -> list[Marked]:
         if not found:
             expected = "expected a link such as 3-4 (sure) or 3p4 (possible)"
             raise InputError(path, number, f"{expected}, found {word[:40]!r}")
-        links.append((int(found[1]), int(found[3]), found[2] == "-"))
+        links.append((int(found[1]), int(found[3]), is_sure(*found.group(2, 4, 5))))
     return links
+
+
+def is_sure(separator: str, mark: str | None, probability: str | None) -> bool:
+    """Whether a link is sure, by its separator, its mark, or a probability of at least a half."""
+    if mark:
+        return mark in "Ss"
+    return separator == "-" and (probability is None or float(probability) >= 0.5)
 
 
 def stream_talp(
@@ -147,3 +176,60 @@ def collect_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
     if last > MAX_GAP * (len(sentences) + 1):
         raise InputError(path, 0, f"expected sentences numbered from 1, found {last} among few")
     return [sentences.get(number, []) for number in range(1, last + 1)]
+
+
+def collect_blinker(texts: Iterable[str], path: str) -> list[list[Marked]]:
+    """Links of lines ``i j``; a blank line ends a pair."""
+    pairs: list[list[Marked]] = [[]]
+    for number, text in enumerate(texts, 1):
+        if not text:
+            pairs.append([])
+            continue
+        found = BLINKER.fullmatch(text)
+        if not found:
+            raise InputError(path, number, f"expected a link as 'i j', found {text[:40]!r}")
+        pairs[-1].append((int(found[1]), int(found[2]), True))
+    return pairs if pairs[-1] else pairs[:-1]
+
+
+def collect_xml(text: str, path: str) -> list[list[Marked]]:
+    """Links of every ``<s>`` of XML as in CzEnAli."""
+    pairs = []
+    for inside in XML_PAIR.findall(text):
+        marked: list[Marked] = []
+        for kind, links in XML_LINKS.findall(inside):
+            marked += [(i, j, kind == "sure") for i, j, _ in parse_talp(links, path, 0)]
+        pairs.append(marked)
+    if not pairs:
+        raise InputError(path, 0, "expected XML with <s>, <sure> and <possible>, found no <s>")
+    return pairs
+
+
+def collect_clear(text: str, path: str) -> list[list[Marked]]:
+    """Links of the records of a file of JSON as of Clear-Bible, by verse, in order of verses."""
+    verses: dict[str, list[Marked]] = {}
+    try:
+        for record in json.loads(text)["records"]:
+            for source in map(clear_token, record["source"]):
+                for target in map(clear_token, record["target"]):
+                    if source[0] == target[0]:
+                        links = verses.setdefault(source[0], [])
+                        links.append((source[1], target[1], True))
+    except (ValueError, KeyError, TypeError) as error:
+        expected = "expected JSON with records of source and target tokens such as 40005003001"
+        raise InputError(path, 0, f"{expected}: {error}") from error
+    return [links for _, links in sorted(verses.items())]
+
+
+def clear_token(text: str) -> tuple[str, int]:
+    """The verse and the word of a token.
+
+    Errors: `ValueError` when it is not such a token.
+
+    >>> clear_token("n40005003001")
+    ('40005003', 1)
+    """
+    found = CLEAR_TOKEN.fullmatch(text)
+    if not found:
+        raise ValueError(f"found the token {text!r}")
+    return found[1], int(found[2])

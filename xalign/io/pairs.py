@@ -79,9 +79,18 @@ def read_as(
 
 
 def split_pair(text: str) -> tuple[str, str] | None:
-    """Both sides of a line; None without a separator. A blank line has two empty ones."""
+    """Both sides of a line; None without a separator. A blank line has two empty ones.
+
+    A space on either side of ``|||`` belongs to it.
+
+    >>> split_pair("das Haus ||| the  house "), split_pair("ja\\tyes")
+    (('das Haus', 'the  house '), ('ja', 'yes'))
+    """
     if separator := SEPARATOR.search(text):
-        return text[: separator.start()], text[separator.end() :]
+        src, tgt = text[: separator.start()], text[separator.end() :]
+        return (
+            (src, tgt) if separator[0] == "\t" else (src.removesuffix(" "), tgt.removeprefix(" "))
+        )
     return None if text.strip(" ") else ("", "")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from xalign.io.sniff import is_garbled
-from xalign.links.segmentation import is_uncut
+from xalign.links.segmentation import OTHER_SPACE, is_uncut
 
 Pair = TypeVar("Pair")
 
@@ -18,12 +18,19 @@ UNCUT = (
 )
 
 
+SPACES = (
+    "a space such as the no-break space is part of its word; OpusTrainer, eflomal and Python split "
+    "there too: --words unicode counts words as they do"
+)
+
+
 class Watched(Generic[Pair]):
     """Function that makes a pair of the text of both sides by ``make``, and looks at the text.
 
-    ``warn`` gets each notice once; those on columns only if both sides stand in ``one_file``,
-    the one on text without spaces unless it ``is_cut`` into tokens.
-    ``good`` is the number of pairs that are text, ``garbled`` the number of those that are not.
+    ``warn`` gets each notice once: on columns only if both sides stand in ``one_file``, on text
+    without spaces unless it ``is_cut`` into tokens, on other spaces unless words are those between
+    ``unicode`` spaces. ``good`` is the number of pairs that are text, ``garbled`` of those that are
+    not, ``other_spaces`` of those with such spaces.
     """
 
     def __init__(
@@ -33,10 +40,11 @@ class Watched(Generic[Pair]):
         *,
         one_file: bool = True,
         is_cut: bool = False,
+        unicode: bool = False,
     ) -> None:
         self.make, self.warn = make, warn
-        self.one_file, self.is_cut = one_file, is_cut
-        self.good, self.garbled = 0, 0
+        self.one_file, self.is_cut, self.unicode = one_file, is_cut, unicode
+        self.good, self.garbled, self.other_spaces = 0, 0, 0
         self._told: set[str] = set()
 
     def __call__(self, src: str, tgt: str) -> Pair:
@@ -48,6 +56,9 @@ class Watched(Generic[Pair]):
                 self._tell(COLUMNS)
             if not self.is_cut and (is_uncut(src) or is_uncut(tgt)):
                 self._tell(UNCUT)
+            if not self.unicode and (OTHER_SPACE.search(src) or OTHER_SPACE.search(tgt)):
+                self.other_spaces += 1
+                self._tell(SPACES)
         return self.make(src, tgt)
 
     def _tell(self, notice: str) -> None:

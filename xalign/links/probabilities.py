@@ -44,6 +44,11 @@ class WordProbabilities:
         places, numbers = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
         return cls(places, places, numbers, numbers, numbers, numbers > 0, shape)
 
+    def only(self, kept: NDArray[np.bool_]) -> "WordProbabilities":
+        """The word pairs that ``kept`` (K,) marks."""
+        columns = self.src, self.tgt, self.link, self.forward, self.backward, self.linked
+        return WordProbabilities(*(column[kept] for column in columns), self.shape)
+
     def alignment(self, direction: Direction = "both") -> Alignment:
         """The links of a direction: all, or only the most probable one of each word.
 

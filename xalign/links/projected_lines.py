@@ -1,62 +1,180 @@
-"""Lines of labels and of tagged text, one for each pair, carried over by links."""
+"""Tags, spans of characters and markup of source texts, carried over line by line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
-from xalign.alignment import ScoredAlignment, split_words
+from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
+from xalign.io.char_spans import CharLabel, Labels, read_char_spans, write_char_spans
 from xalign.io.files import Source
-from xalign.links.inline_tags import Tagged, project_tags, read_tagged
-from xalign.links.projection import Resolved, project_spans, read_bio, write_bio
-
-Row = tuple[ScoredAlignment, tuple[Tagged, tuple[str, ...]]]
-"""Links of a pair, its source, and the words of its target."""
-
-
-def tagged(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
-    """A source with tags in it, and the words of its target."""
-    return read_tagged(src), split_words(tgt)
-
-
-def plain(src: str, tgt: str) -> tuple[Tagged, tuple[str, ...]]:
-    """A source without tags, and the words of its target."""
-    words = split_words(src)
-    return Tagged(words, ((),) * len(words), (), frozenset(), ()), split_words(tgt)
+from xalign.links.inline_tags import project_markup
+from xalign.links.markup import Markup, read_markup
+from xalign.links.projection import (
+    LabelledSpan,
+    Resolved,
+    Scheme,
+    project_spans,
+    read_bio,
+    write_bio,
+)
+from xalign.links.segmentation import Cut, Rule, Side, cut_raw, words_at
 
 
-def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved) -> Iterator[str]:
-    """BIO tags of every target; those of a blank pair are lost.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A pair to carry labels over: both texts, their words with their characters, and markup.
+
+    ``src_text`` is the source without its markup.
+    """
+
+    src_text: str
+    tgt_text: str
+    src: Side
+    tgt: Side
+    markup: Markup | None = None
+
+    @property
+    def pair(self) -> SentencePair:
+        """The words that links count."""
+        return SentencePair(self.src.words, self.tgt.words)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether neither side has a word."""
+        return not (self.src.words or self.tgt.words)
+
+
+Row = tuple[ScoredAlignment, Work]
+"""Links of a pair, and the pair."""
+
+
+def worker(
+    cuts: tuple[Cut, Cut] | None, rule: Rule, *, has_markup: bool
+) -> Callable[[str, str], Work]:
+    """Function that makes `Work` of the two texts of a pair.
+
+    Its words are those that white space separates by ``rule``, or, with ``cuts``, tokens of raw
+    text.
+    """
+
+    def side(text: str, number: int) -> Side:
+        return cut_raw(text, cuts[number], rule) if cuts else words_at(text, rule)
+
+    def work(src: str, tgt: str) -> Work:
+        markup = read_markup(src, tgt) if has_markup else None
+        plain = markup.plain if markup else src
+        return Work(plain, tgt, side(plain, 0), side(tgt, 1), markup)
+
+    return work
+
+
+def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
+    """Target text of every pair, with the markup of the source."""
+    for links, work in rows:
+        assert work.markup
+        spans = work.src.spans, work.tgt.spans
+        yield project_markup(work.markup, spans[0], work.tgt_text, spans[1], links, resolved)
+
+
+def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved, scheme: Scheme) -> Iterator[str]:
+    """Tags of the words of every target, by those at ``tags``; those of a blank pair are lost.
+
+    Tags count words between white space, also where links count tokens.
 
     Errors: `InputError` at a line that does not fit its pair, or when there are more or fewer lines
     than pairs.
     """
-    with closing(Source(tags)) as tag_lines:
-        lines = iter(tag_lines)
+    for number, line, links, work in with_lines(rows, tags):
+        words = line.decode(errors="backslashreplace").split()
+        sizes = tuple(num_words(side) for side in (work.src, work.tgt))
+        if len(words) != sizes[0] and not work.is_blank:
+            expected = f"expected {sizes[0]} tags, one for each source word"
+            raise InputError(tags, number, f"{expected}, found {len(words)}")
+        try:
+            spans = read_bio(words)
+        except ValueError as error:
+            raise InputError(tags, number, str(error)) from error
+        if work.is_blank:
+            resolved.lost += len(spans)
+            spans = []
+        found = project_spans(spans, between_words(links, work), sizes[1], resolved)
+        yield " ".join(write_bio(found, sizes[1], scheme))
+
+
+def num_words(side: Side) -> int:
+    """Number of words between white space."""
+    return max((place for places in side.places for place in places), default=-1) + 1
+
+
+def between_words(links: ScoredAlignment, work: Work) -> ScoredAlignment:
+    """Links of the model's words as links of words between white space."""
+    found: dict[tuple[int, int], float] = {}
+    for (i, j), p in links.probabilities.items():
+        for a in work.src.places[i]:
+            for b in work.tgt.places[j]:
+                found[a, b] = max(p, found.get((a, b), 0.0))
+    return ScoredAlignment(found)
+
+
+def span_lines(rows: Iterable[Row], path: str, resolved: Resolved) -> Iterator[str]:
+    """Lines of JSON with spans of every target, by those of the source at ``path``.
+
+    Spans may overlap: each is carried over by itself.
+
+    Errors: `InputError` at a line that does not fit its pair, or when there are more or fewer lines
+    than pairs.
+    """
+    for number, line, links, work in with_lines(rows, path):
+        labels = read_char_spans(line, path, number)
+        check_text(labels, work, path, number)
+        spans: list[CharLabel] = []
+        for label in labels.spans:
+            if label.stop > len(work.src_text):
+                expected = f"expected spans within {len(work.src_text)} characters"
+                raise InputError(path, number, f"{expected}, found {label.start} to {label.stop}")
+            spans += carried(label, links, work, resolved)
+        yield write_char_spans(labels, spans, work.tgt_text)
+
+
+def check_text(labels: Labels, work: Work, path: str, number: int) -> None:
+    """Raise an error if the spans are of another text than the pair's."""
+    text = labels.record.get("text") if isinstance(labels.record, dict) else None
+    if text is not None and text != work.src_text:
+        found = f"expected spans of the text {work.src_text[:40]!r}, found {str(text)[:40]!r}"
+        raise InputError(path, number, found)
+
+
+def carried(
+    label: CharLabel, links: ScoredAlignment, work: Work, resolved: Resolved
+) -> Iterator[CharLabel]:
+    """The span of the target for one of the source, if it has linked words."""
+    inside = [k for k, (a, b) in enumerate(work.src.spans) if a < label.stop and label.start < b]
+    if not inside:
+        resolved.lost += 1
+        return
+    span = LabelledSpan(label.label, inside[0], inside[-1] + 1)
+    for found in project_spans([span], links, len(work.tgt.words), resolved):
+        start, stop = work.tgt.spans[found.start][0], work.tgt.spans[found.stop - 1][1]
+        yield CharLabel(label.label, start, stop, label.record)
+
+
+def with_lines(
+    rows: Iterable[Row], path: str
+) -> Iterator[tuple[int, bytes, ScoredAlignment, Work]]:
+    """Rows, each with its number and its line of the file at ``path``.
+
+    Errors: `InputError` when there are more or fewer lines than rows.
+    """
+    with closing(Source(path)) as source:
+        lines = iter(source)
         number = 0
-        for number, (links, (src, tgt)) in enumerate(rows, 1):
+        for number, (links, work) in enumerate(rows, 1):
             line = next(lines, None)
             if line is None:
-                found = f"expected a line of tags for pair {number}, found the end"
-                raise InputError(tags, number, found)
-            words = line.decode(errors="backslashreplace").split()
-            is_blank = not (src.words or tgt)
-            if len(words) != len(src.words) and not is_blank:
-                expected = f"expected {len(src.words)} tags, one for each source word"
-                raise InputError(tags, number, f"{expected}, found {len(words)}")
-            try:
-                spans = read_bio(words)
-            except ValueError as error:
-                raise InputError(tags, number, str(error)) from error
-            if is_blank:
-                resolved.lost += len(spans)
-                spans = []
-            yield " ".join(write_bio(project_spans(spans, links, len(tgt), resolved), len(tgt)))
+                expected = f"expected a line of labels for pair {number}, found the end"
+                raise InputError(path, number, expected)
+            yield number, line, links, work
         if next(lines, None) is not None:
-            found = f"expected {number} lines of tags, as many as there are pairs, found more"
-            raise InputError(tags, number + 1, found)
-
-
-def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
-    """Target text of every pair, with the source's tags."""
-    for links, (src, tgt) in rows:
-        yield project_tags(src, tgt, links, resolved)
+            expected = f"expected {number} lines of labels, as many as there are pairs, found more"
+            raise InputError(path, number + 1, expected)

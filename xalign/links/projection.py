@@ -6,9 +6,11 @@ Each case that cannot be carried over unchanged is resolved by a rule, and count
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from xalign.alignment import ScoredAlignment
 
+Scheme = Literal["bio", "io", "bioes", "bilou"]
 OUTSIDE = "O"
 
 
@@ -18,18 +20,21 @@ class Resolved:
 
     ``contested``: target words linked to two spans or tags; the more probable one was chosen.
     ``split``: spans whose target words are not adjacent, of which the longest part was kept, and
-    tags that were opened more than once. ``lost``: labels without a linked target word.
+    elements likewise. ``lost``: labels without a linked target word. ``empty``: elements that stand
+    around nothing, as none of their words has a link.
     """
 
     contested: int = 0
     split: int = 0
     lost: int = 0
     carried: int = 0
+    empty: int = 0
 
     def __str__(self) -> str:
+        empty = f", {self.empty} around nothing" if self.empty else ""
         return (
             f"{self.carried} carried over, {self.contested} words contested, "
-            f"{self.split} split, {self.lost} lost"
+            f"{self.split} split, {self.lost} lost{empty}"
         )
 
 
@@ -43,34 +48,57 @@ class LabelledSpan:
 
 
 def read_bio(tags: Sequence[str]) -> list[LabelledSpan]:
-    """Spans of BIO tags; an ``I-`` that continues nothing begins a span.
+    """Spans of tags in any of the schemes BIO, IO, BIOES and BILOU.
 
-    Errors: `ValueError` at a word that is not a BIO tag.
+    ``B-`` and ``I-`` begin and continue a span, ``E-`` or ``L-`` ends it, and ``S-`` or ``U-`` is a
+    span of one word. A tag that continues nothing begins a span.
 
-    >>> read_bio(["B-PER", "I-PER", "O"])
-    [LabelledSpan(label='PER', start=0, stop=2)]
+    Errors: `ValueError` at a word that is not such a tag.
+
+    >>> read_bio(["B-PER", "I-PER", "O"]) == read_bio(["B-PER", "L-PER", "O"])
+    True
+    >>> read_bio(["U-PER", "I-PER"])
+    [LabelledSpan(label='PER', start=0, stop=1), LabelledSpan(label='PER', start=1, stop=2)]
     """
     spans: list[LabelledSpan] = []
+    is_open = False
     for place, tag in enumerate(tags):
         if tag == OUTSIDE:
+            is_open = False
             continue
         kind, dash, label = tag.partition("-")
-        if kind not in ("B", "I") or not dash or not label:
+        if kind not in "BIESLU" or len(kind) != 1 or not dash or not label:
             raise ValueError(f"expected O, B-label or I-label, found {tag!r}")
         last = spans[-1] if spans else None
-        if kind == "I" and last and last.stop == place and last.label == label:
+        if kind in "IEL" and is_open and last and last.label == label:
             spans[-1] = LabelledSpan(label, last.start, place + 1)
         else:
             spans.append(LabelledSpan(label, place, place + 1))
+        is_open = kind in "BI"
     return spans
 
 
-def write_bio(spans: Sequence[LabelledSpan], length: int) -> list[str]:
-    """BIO tags of ``length`` words; the inverse of `read_bio`."""
+SCHEMES: dict[str, tuple[str, str, str, str]] = {
+    "bio": ("B", "I", "I", "B"),
+    "io": ("I", "I", "I", "I"),
+    "bioes": ("B", "I", "E", "S"),
+    "bilou": ("B", "I", "L", "U"),
+}
+"""Letters of the first, a middle, the last and the only word of a span."""
+
+
+def write_bio(spans: Sequence[LabelledSpan], length: int, scheme: Scheme = "bio") -> list[str]:
+    """Tags of ``length`` words; the inverse of `read_bio`, but for spans side by side in IO.
+
+    >>> write_bio([LabelledSpan("PER", 0, 2)], 3, "bilou")
+    ['B-PER', 'L-PER', 'O']
+    """
+    first, middle, last, only = SCHEMES[scheme]
     tags = [OUTSIDE] * length
     for span in spans:
-        tags[span.start : span.stop] = [f"I-{span.label}"] * (span.stop - span.start)
-        tags[span.start] = f"B-{span.label}"
+        size = span.stop - span.start
+        letters = only if size == 1 else first + middle * (size - 2) + last
+        tags[span.start : span.stop] = [f"{letter}-{span.label}" for letter in letters]
     return tags
 
 

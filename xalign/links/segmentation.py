@@ -7,26 +7,33 @@ tokens of a white-space word become links of that word, or remain links of token
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_words
 from xalign.errors import XalignError
+from xalign.links.scripts import count_spaceless, is_spaceless
 
-Pieces = Literal["bpe", "sentencepiece"]
+Pieces = Literal["bpe", "sentencepiece", "joiner"]
 Level = Literal["pieces", "words", "tokens"]
 TokenizerName = Literal["moses", "icu"]
 Cut = Callable[[str], list[str]]
 
-CONTINUED, STARTS = "@@", "▁"
-"""End of a BPE subword whose word goes on, and start of a sentencepiece that begins a word."""
+CONTINUED, STARTS, JOINER = "@@", "▁", "￭"
+"""End of a BPE subword whose word goes on, start of a sentencepiece that begins a word, and mark of
+pyonmttok at the side of a token that was joined to another."""
 MAX_SPACELESS_LETTERS = 9
 """Most letters in a word, on average, of text in a script without spaces that is cut into words."""
-WORD = re.compile(r"[^ \t]+")
-SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
+Rule = Literal["ascii", "unicode"]
+WORDS: dict[Rule, "re.Pattern[str]"] = {
+    "ascii": re.compile(r"[^ \t]+"),
+    "unicode": re.compile(r"\S+"),
+}
+"""Words between ASCII spaces and TABs, as in fast_align, or between all white space."""
+OTHER_SPACE = re.compile(r"[^\S \t]")
+"""White space that only the second rule takes for a space, such as a no-break space."""
+ESCAPED = re.compile(r"@([^\w\s@]+)@")
+"""A mark within a word that Moses' tokenizer took out, as ``@-@``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +81,37 @@ class Segmented:
 def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:
     """Join subwords into words; in scripts without spaces, each subword is a word.
 
-    A side without any mark of sentencepiece is taken as words.
+    A side without any mark of sentencepiece is taken as words. Marks that Moses' tokenizer took out
+    of a word (``@-@``) are words as they are. The joiners of pyonmttok join letters alone.
 
     >>> join_pieces(["re@@", "port", "it"], "bpe").words
     ('report', 'it')
     >>> join_pieces(["▁re", "port", "▁it"], "sentencepiece").places
     ((0, 1), (2,))
-    >>> join_pieces(["▁私", "は", "東京"], "sentencepiece").words
-    ('私', 'は', '東京')
+    >>> join_pieces(["▁私", "は", "東京", "。"], "sentencepiece").words
+    ('私', 'は', '東京', '。')
+    >>> join_pieces(["re￭", "port", "￭,", "it"], "joiner").words
+    ('report', ',', 'it')
     """
     words: list[str] = []
     places: list[list[int]] = []
     goes_on = False
-    is_marked = kind == "bpe" or any(piece.startswith(STARTS) for piece in pieces)
+    is_marked = kind != "sentencepiece" or any(piece.startswith(STARTS) for piece in pieces)
     for place, piece in enumerate(pieces):
-        if kind == "bpe":
-            text, starts = piece.removesuffix(CONTINUED), not goes_on
-            goes_on = piece.endswith(CONTINUED)
-        else:
-            text = piece.removeprefix(STARTS)
-            starts = piece.startswith(STARTS) or not is_marked
-        if starts or not words or is_spaceless(words[-1][-1:], text[:1]):
+        match kind:
+            case "bpe":
+                text, starts = piece.removesuffix(CONTINUED), not goes_on
+                goes_on = piece.endswith(CONTINUED)
+            case "joiner":
+                text, starts = piece.strip(JOINER), not (goes_on or piece.startswith(JOINER))
+                goes_on = piece.endswith(JOINER)
+                joined = bool(words) and words[-1][-1:].isalnum() and text[:1].isalnum()
+                starts = starts or not joined
+            case "sentencepiece":
+                text = piece.removeprefix(STARTS)
+                starts = piece.startswith(STARTS) or not is_marked
+        text = ESCAPED.sub(r"\1", text)
+        if starts or not words or is_boundary(words[-1][-1:], text[:1]):
             words.append("")
             places.append([])
         words[-1] += text
@@ -102,9 +119,12 @@ def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:
     return Side(tuple(word or STARTS for word in words), tuple(map(tuple, places)))
 
 
-def is_spaceless(*letters: str) -> bool:
-    """Whether all letters are of scripts without spaces between words."""
-    return all(SPACELESS.match(letter) for letter in letters)
+def is_boundary(left: str, right: str) -> bool:
+    """Whether a word ends between two letters, as one is of a script without spaces.
+
+    ``left`` may be empty, after a mark that only begins a word.
+    """
+    return bool(left) and bool(right) and (is_spaceless(left) or is_spaceless(right))
 
 
 def is_uncut(text: str) -> bool:
@@ -116,11 +136,21 @@ def is_uncut(text: str) -> bool:
     words = split_words(text)
     if len(text) <= MAX_SPACELESS_LETTERS * len(words):  # nearly all text: quickly done
         return False
-    spaceless = [count for word in words if (count := len(SPACELESS.findall(word)))]
+    spaceless = [count for word in words if (count := count_spaceless(word))]
     return sum(spaceless) > MAX_SPACELESS_LETTERS * len(spaceless)
 
 
-def cut_raw(text: str, cut: Cut) -> Side:
+def words_at(text: str, rule: Rule = "ascii") -> Side:
+    """Words of a text, each at its own place, with their characters.
+
+    >>> words_at("das  Haus").spans
+    ((0, 3), (5, 9))
+    """
+    spans = tuple(match.span() for match in WORDS[rule].finditer(text))
+    return replace(as_it_is(tuple(text[a:b] for a, b in spans)), spans=spans)
+
+
+def cut_raw(text: str, cut: Cut, rule: Rule = "ascii") -> Side:
     """Tokens of raw text, each with its places among the words that white space separates.
 
     If a token is not found in the text, because ``cut`` changed it, the rest is cut at white space
@@ -130,18 +160,19 @@ def cut_raw(text: str, cut: Cut) -> Side:
     >>> side.places, side.spans
     (((0,), (0,), (1,), (1,)), ((0, 2), (2, 3), (4, 8), (8, 9)))
     """
-    words = [match.span() for match in WORD.finditer(text)]
+    word = WORDS[rule]
+    words = [match.span() for match in word.finditer(text)]
     spans: list[tuple[int, int]] = []
     end = 0
-    for token in cut(text):
+    for token in filter(word.search, cut(text)):
         start = text.find(token, end)
-        if start < 0 or text[end:start].strip(" \t"):
-            spans += [match.span() for match in WORD.finditer(text, end)]
+        if start < 0 or word.search(text, end, start):
+            spans += [match.span() for match in word.finditer(text, end)]
             break
         end = start + len(token)
         spans.append((start, end))
     else:
-        spans += [match.span() for match in WORD.finditer(text, end)]
+        spans += [match.span() for match in word.finditer(text, end)]
     places = []
     at = 0
     for start, end in spans:
@@ -160,19 +191,24 @@ def as_it_is(words: tuple[str, ...]) -> Side:
 
 
 def segmenter(
-    pieces: Pieces | None, level: Level, cuts: tuple[Cut, Cut] | None
+    pieces: Pieces | None, level: Level, cuts: tuple[Cut, Cut] | None, rule: Rule = "ascii"
 ) -> Callable[[str, str], Segmented]:
-    """Function that makes a pair of two texts: of subwords, raw text, or words as they are."""
+    """Function that makes a pair of two texts: of subwords, raw text, or words as they are.
+
+    Words are separated by the white space that ``rule`` names.
+    """
+    find = WORDS[rule].findall
 
     def segment(*texts: str) -> Segmented:
         if cuts:
             stripped = [text.strip(" \t") for text in texts]
-            raw = [cut_raw(text, cut) for text, cut in zip(stripped, cuts, strict=True)]
+            raw = [cut_raw(text, cut, rule) for text, cut in zip(stripped, cuts, strict=True)]
             if level == "tokens":
                 raw = [Side(side.words, as_it_is(side.words).places, side.spans) for side in raw]
                 return Segmented(raw[0], raw[1], SentencePair(raw[0].words, raw[1].words))
-            return Segmented(raw[0], raw[1], SentencePair.from_text(*stripped))
-        words = [split_words(text) for text in texts]
+            shown = SentencePair(*(find(text) for text in stripped))
+            return Segmented(raw[0], raw[1], shown)
+        words = [tuple(find(text)) for text in texts]
         if pieces is not None:
             sides = [join_pieces(side, pieces) for side in words]
             if level == "pieces":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from xalign.alignment import Link, SentencePair
+from xalign.links.scripts import is_kana_or_han
 from xalign.training.settings import Augmentation
 
 GivenLinks = Mapping[Link, float]
@@ -21,8 +22,6 @@ Origins = list[tuple[int, ...]]
 
 CUT, JOINED = 0.3, 0.1
 """Shares of the words of a recut sentence that are cut in two, and that are joined to the next."""
-UNSPACED = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-"""Kana and Han, written without spaces: where a word ends is the segmenter's choice."""
 MARKS = frozenset("-'’")
 """Marks that are part of a word for some segmenters, and a word of their own for others."""
 
@@ -95,7 +94,7 @@ def recut_words(words: Words, random: np.random.Generator) -> tuple[Words, Origi
     recut = [pieces[0][0]]
     origins: Origins = [(pieces[0][1],)]
     for piece, number in pieces[1:]:
-        is_inner = is_unspaced(recut[-1][-1]) and is_unspaced(piece[0])
+        is_inner = is_kana_or_han(recut[-1][-1]) and is_kana_or_han(piece[0])
         if is_inner and number not in origins[-1] and random.random() < JOINED:
             recut[-1] += piece
             origins[-1] += (number,)
@@ -107,16 +106,7 @@ def recut_words(words: Words, random: np.random.Generator) -> tuple[Words, Origi
 
 def may_cut(left: str, right: str) -> bool:
     """Whether segmenters may differ on a cut between two letters."""
-    return (is_unspaced(left) and is_unspaced(right)) or bool({left, right} & MARKS)
-
-
-def is_unspaced(letter: str) -> bool:
-    """Whether ``letter`` is of a script without spaces.
-
-    >>> is_unspaced("語"), is_unspaced("か"), is_unspaced("。"), is_unspaced("a")
-    (True, True, False, False)
-    """
-    return any(first <= ord(letter) <= last for first, last in UNSPACED)
+    return (is_kana_or_han(left) and is_kana_or_han(right)) or bool({left, right} & MARKS)
 
 
 def move(links: GivenLinks, src: Origins, tgt: Origins) -> GivenLinks:

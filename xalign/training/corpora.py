@@ -32,7 +32,7 @@ from xalign.training.examples import Example
 from xalign.training.settings import Augmentation
 from xalign.weights.tokenizer import Tokenizer
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
 SHOWN_LINES = 1000

@@ -1,0 +1,244 @@
+"""Text with markup, such as HTML and XLIFF, as plain text and a tree of elements.
+
+A tag is only what the grammar of tags allows: ``a < b``, ``I <3 you`` and ``->`` are text. Tags
+that separate text (``td``, ``p``, ``br`` ...) cut words, tags within text (``b``, ``a``, ``g`` ...)
+do not.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["open", "close", "single"]
+CharSpan = tuple[int, int]
+"""First and last (exclusive) character."""
+
+HTML_VOID = "area base br col embed hr img input link meta param source track wbr"
+XLIFF_VOID = "x bx ex cp sc ec"
+VOID = frozenset(f"{HTML_VOID} {XLIFF_VOID}".split(" "))
+"""Elements without an end."""
+BLOCKS = (
+    "address article aside blockquote body br caption center col colgroup dd details dialog dir "
+    "div dl dt fieldset figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 head header "
+    "hgroup hr html legend li main menu nav ol optgroup option p pre section select summary table "
+    "tbody td textarea tfoot th thead title tr ul video audio source track unit segment"
+)
+SEPARATING = frozenset(BLOCKS.split(" "))
+"""Elements that separate text, so that they cut words."""
+NATIVE = frozenset(("ph", "bpt", "ept", "it"))
+"""Elements of XLIFF 1.2 whose content is code, not text."""
+PAIRED = {"bpt": "ept", "bx": "ex", "sc": "ec"}
+"""Elements of XLIFF that open a span, and those that close it; their ids are the same."""
+BOOLEAN = (
+    "allowfullscreen|async|autofocus|autoplay|checked|controls|default|defer|disabled|download|"
+    "formnovalidate|hidden|ismap|itemscope|loop|multiple|muted|nomodule|novalidate|nowrap|open|"
+    "playsinline|readonly|required|reversed|selected"
+)
+"""Attributes that may have no value; with other words, it is no tag, as in ``a<b and c>d``."""
+ATTRIBUTE = (
+    rf"""\s+(?:[^\s"'<>/=]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+)|(?:{BOOLEAN})(?=[\s/>]))"""
+)
+NAME = r"[A-Za-z_][\w:.-]*"
+TAG = re.compile(
+    rf"<(?P<name>{NAME})(?:{ATTRIBUTE})*\s*(?P<empty>/)?>"
+    rf"|</(?P<end>{NAME})\s*>"
+    r"|<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<!DOCTYPE[^<>]*>"
+    r"|\{\d+\}",
+    re.DOTALL,
+)
+"""A tag, a comment or the like, or a placeholder such as ``{1}``."""
+NAME_AT_START = re.compile(rf"<({NAME})")
+ID = re.compile(r"""\s(?:rid|id|startRef)\s*=\s*["']?([^"'\s/>]+)""")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A tag as written. An opening and a closing one with the same ``key`` form an element."""
+
+    text: str
+    kind: Kind
+    key: str
+    separates: bool
+
+
+@dataclass(slots=True)
+class Element:
+    """An element: its tags and children, and where it is in the plain text.
+
+    A single tag has no ``closing`` one, and ``stop`` is ``start``. ``touches`` says whether it
+    stands at a word on its left and on its right. ``words`` are the first and last (exclusive) of
+    its words, see `find_words`.
+    """
+
+    opening: str
+    closing: str
+    start: int
+    stop: int
+    separates: bool = False
+    touches: tuple[bool, bool] = (False, False)
+    children: list["Element"] = field(default_factory=list)
+    words: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """``plain`` text, and the ``root``, whose children are the elements in it."""
+
+    plain: str
+    root: Element
+
+    @property
+    def num_tags(self) -> int:
+        """Number of elements and single tags."""
+        return count_elements(self.root) - 1
+
+
+def count_elements(element: Element) -> int:
+    """Number of elements in a tree."""
+    return 1 + sum(map(count_elements, element.children))
+
+
+def tokens(text: str, target: str = "") -> list[str | Token]:
+    """Text and tags, in order.
+
+    A placeholder such as ``{1}`` is text if it stands in ``target`` too.
+
+    >>> tokens("I <3 <b>you</b>")[1]
+    Token(text='<b>', kind='open', key='b', separates=False)
+    """
+    found: list[str | Token] = []
+    end = 0
+    for match in TAG.finditer(text):
+        if match.start() < end or (match[0].startswith("{") and match[0] in target):
+            continue
+        found.append(text[end : match.start()])
+        token = token_of(match)
+        end = match.end()
+        if (match["name"] or "").lower() in NATIVE and not match["empty"]:
+            token, end = native(token, text, end)
+        found.append(token)
+    found.append(text[end:])
+    return [part for part in found if part != ""]
+
+
+def token_of(match: "re.Match[str]") -> Token:
+    """The tag that was found."""
+    text, name = match[0], (match["name"] or match["end"] or "").lower()
+    separates = name in SEPARATING
+    if match["end"]:
+        return Token(text, "close", name, separates)
+    identifier = ID.search(text)
+    key = f"{name} {identifier[1]}" if identifier and name in PAIRED else name
+    if name in PAIRED and match["empty"]:
+        return Token(text, "open", key, separates)
+    if closes := next((one for one, other in PAIRED.items() if other == name), None):
+        return Token(text, "close", f"{closes} {identifier[1] if identifier else ''}", separates)
+    is_single = not name or match["empty"] or name in VOID
+    return Token(text, "single" if is_single else "open", key, separates)
+
+
+def native(token: Token, text: str, end: int) -> tuple[Token, int]:
+    """A tag together with its content, which is code, and its end; and where that ends."""
+    name = NAME_AT_START.match(token.text)[1]  # type: ignore[index]
+    close = text.find(f"</{name}>", end)
+    if close < 0:
+        return token, end
+    stop = close + len(f"</{name}>")
+    whole = token.text + text[end:stop]
+    kind: Kind = "single"
+    key = name
+    if name in PAIRED:
+        kind, key = "open", token.key
+    elif name in PAIRED.values():
+        opens = next(one for one, other in PAIRED.items() if other == name)
+        identifier = ID.search(token.text)
+        kind, key = "close", f"{opens} {identifier[1] if identifier else ''}"
+    return Token(whole, kind, key, token.separates), stop
+
+
+def read_markup(text: str, target: str = "") -> Markup:
+    """The plain text and the elements of ``text``; for ``target`` see `tokens`.
+
+    A tag without its partner is a single tag.
+
+    >>> markup = read_markup("<td>A</td><td><b>B</b></td>")
+    >>> markup.plain, [child.opening for child in markup.root.children]
+    ('A B', ['<td>', '<td>'])
+    """
+    parts = tokens(text, target)
+    partners = match_tags(parts)
+    plain = ""
+    root = Element("", "", 0, 0)
+    stack = [root]
+    for place, part in enumerate(parts):
+        if isinstance(part, str):
+            plain += part
+            continue
+        if part.separates and plain and not plain[-1].isspace():
+            plain += " "
+        partner = partners.get(place)
+        if partner is None:
+            around = bool(plain) and not plain[-1].isspace(), starts_word(parts, place + 1)
+            at = len(plain)
+            single = Element(part.text, "", at, at, part.separates, around)
+            stack[-1].children.append(single)
+        elif partner > place:
+            closing = parts[partner]
+            assert isinstance(closing, Token)
+            element = Element(part.text, closing.text, len(plain), 0, part.separates)
+            stack[-1].children.append(element)
+            stack.append(element)
+        else:
+            stack.pop().stop = len(plain)
+    root.stop = len(plain)
+    return Markup(plain, root)
+
+
+def starts_word(parts: Sequence[str | Token], place: int) -> bool:
+    """Whether the next text begins with a word."""
+    text = next((part for part in parts[place:] if isinstance(part, str)), "")
+    return bool(text) and not text[0].isspace()
+
+
+def match_tags(parts: Sequence[str | Token]) -> dict[int, int]:
+    """The places of opening and closing tags that form elements, each with its partner's."""
+    partners: dict[int, int] = {}
+    stack: list[int] = []
+    for place, part in enumerate(parts):
+        if isinstance(part, str) or part.kind == "single":
+            continue
+        if part.kind == "open":
+            stack.append(place)
+            continue
+        same = [k for k, at in enumerate(stack) if parts[at].key == part.key]  # type: ignore[union-attr]
+        if same:  # what was opened after it and not closed has no partner
+            opening = stack[same[-1]]
+            partners |= {opening: place, place: opening}
+            del stack[same[-1] :]
+    return partners
+
+
+def find_words(markup: Markup, spans: Sequence[CharSpan]) -> None:
+    """Set the words of all elements, for words at ``spans`` of the plain text.
+
+    A tag inside a word covers the whole word, unless an element before it has it already.
+    """
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+
+    def visit(element: Element, first: int) -> int:
+        if element.start == element.stop:  # inside a word, it counts as after it
+            start = stop = max(first, bisect_left(starts, element.start))
+        else:
+            start = max(first, bisect_right(ends, element.start))
+            stop = max(start, bisect_left(starts, element.stop))
+        element.words = start, stop
+        for child in element.children:
+            start = visit(child, start)
+        return max(stop, start)
+
+    markup.root.words = 0, len(spans)
+    at = 0
+    for child in markup.root.children:
+        at = visit(child, at)
