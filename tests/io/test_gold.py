@@ -101,7 +101,7 @@ def test_blinker_has_a_link_in_a_line_and_blank_lines_between_pairs() -> None:
     sure = [sorted(one.sure) for one in found.alignments]
     assert sure == [[(0, 0), (1, 2)], [], [(0, 1)]]
     assert (found.format, found.base) == ("blinker", 1)
-    with pytest.raises(InputError, match="test.gold:2: expected a link as 'i j', found 'x'"):
+    with pytest.raises(InputError, match=r"test\.gold:2: expected a link as 'i j', found 'x'"):
         gold("1 1\nx")
 
 

@@ -46,8 +46,15 @@ class WordProbabilities:
 
     def only(self, kept: NDArray[np.bool_]) -> "WordProbabilities":
         """The word pairs that ``kept`` (K,) marks."""
-        columns = self.src, self.tgt, self.link, self.forward, self.backward, self.linked
-        return WordProbabilities(*(column[kept] for column in columns), self.shape)
+        return WordProbabilities(
+            self.src[kept],
+            self.tgt[kept],
+            self.link[kept],
+            self.forward[kept],
+            self.backward[kept],
+            self.linked[kept],
+            self.shape,
+        )
 
     def alignment(self, direction: Direction = "both") -> Alignment:
         """The links of a direction: all, or only the most probable one of each word.

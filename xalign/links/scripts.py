@@ -9,8 +9,8 @@ KANA_HAN = rf"(?!\p{{P}})[{EAST}]"
 """Letters of Han and kana, of which a word may be cut anywhere."""
 SPACELESS = rf"(?!\p{{P}})[{EAST}{SOUTH}]"
 """Letters of these, and of Thai, Lao, Burmese and Khmer."""
-LETTERS = r"[\p{L}\p{N}]"
-"""Letters and digits of any script."""
+LETTERS = r"[^\p{P}\p{S}\p{Z}]"
+"""Letters and digits of any script: all but punctuation, symbols and spaces."""
 
 
 @functools.cache
@@ -52,4 +52,5 @@ def has_letters(text: str) -> bool:
     >>> has_letters("..."), has_letters("3."), has_letters("語")
     (False, True, True)
     """
-    return (text.isascii() and any(map(str.isalnum, text))) or bool(compiled(LETTERS).search(text))
+    is_plain = text.isascii() and any(map(str.isalnum, text))  # most words, without the package
+    return is_plain or bool(compiled(LETTERS).search(text))
