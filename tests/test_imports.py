@@ -22,6 +22,7 @@ ROOMS = [
     "training",
     "console",
     "progress",
+    "serve",
     "compat",
     "cli",
     "__main__",

@@ -15,6 +15,8 @@ Result = TypeVar("Result")
 
 FIRST_WINDOW, LAST_WINDOW = 128, 4096
 """Items sorted together: few at the start, for early results, then more, for similar sizes."""
+LEAST_SHARE = 128
+"""Size of a batch below which a window is not divided among threads."""
 WINDOW_SIZE = 1_000_000
 """Sum of sizes at which a window ends in any case, so that long items fit into memory too."""
 
@@ -121,7 +123,9 @@ def map_in_order(
                 window, stopped = None, error
             if window is None:
                 break
-            batches = plan(list(map(size, window)), budget, list(map(length or size, window)))
+            sizes = list(map(size, window))
+            share = max(LEAST_SHARE, -(-sum(sizes) // threads))  # few items, for all threads
+            batches = plan(sizes, min(budget, share), list(map(length or size, window)))
             futures = [
                 executor.submit(run, [window[place] for place in batch]) for batch in batches
             ]

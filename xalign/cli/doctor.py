@@ -17,6 +17,7 @@ PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "sentencepiece
 OPTIONAL = {
     "sacremoses": ("--tokenize moses", "xalign[tokenize]"),
     "icu": ("--tokenize icu", "xalign[tokenize]"),
+    "waitress": ("xalign serve", "xalign[serve]"),
     "ray": ("--engine ray", "xalign[ray]"),
     "matplotlib": ("metrics.png of a run", "xalign[plot]"),
 }

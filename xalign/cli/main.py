@@ -13,6 +13,7 @@ from xalign.cli.doctor import doctor
 from xalign.cli.install_compat import install_compat
 from xalign.cli.links import rethreshold, score, symmetrize
 from xalign.cli.options import help_text
+from xalign.cli.serve import serve
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
 from xalign.cli.usage import Group, command_class
@@ -74,6 +75,7 @@ for command in (
     install_compat,
     train,
     finetune,
+    serve,
     doctor,
 ):
     app.command(cls=command_class(command), help=help_text(command))(guarded(command))

@@ -1,0 +1,1 @@
+"""An aligner behind HTTP, for editors and other programs that ask often for little."""
