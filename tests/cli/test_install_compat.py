@@ -19,11 +19,13 @@ def test_another_program_is_not_replaced(tmp_path: Path) -> None:
 
 def test_programs_are_written_to_be_run_and_the_module_to_be_imported(tmp_path: Path) -> None:
     done = run("install-compat", tmp_path / "new")
-    programs = [tmp_path / "new" / name for name in ("fast_align", "atools", "eflomal-align")]
-    module = tmp_path / "new" / "python" / "eflomal.py"
-    assert done.stdout.splitlines() == list(map(str, [*programs, module]))
+    names = ["fast_align", "atools", "eflomal-align", "eflomal", "eflomal-makepriors"]
+    programs = [tmp_path / "new" / name for name in [*names, "awesome-align"]]
+    modules = [tmp_path / "new" / "python" / f"{name}.py" for name in ("eflomal", "simalign")]
+    assert done.stdout.splitlines() == list(map(str, [*programs, *modules]))
     assert all(os.access(program, os.X_OK) for program in programs)
-    assert "from xalign.compat.eflomal import Aligner" in module.read_text()
+    assert "from xalign.compat.eflomal import Aligner" in modules[0].read_text()
+    assert "from xalign.compat.simalign import SentenceAligner" in modules[1].read_text()
 
 
 def test_programs_on_windows_are_command_files(

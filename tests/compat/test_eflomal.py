@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.compat.conftest import shell
-from xalign.compat import eflomal
+from xalign.compat import eflomal, eflomal_core, eflomal_makepriors
 from xalign.errors import InputError
 
 
@@ -104,3 +105,81 @@ def test_an_output_that_is_the_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="c: is an input of this command"):
         eflomal.run(["-i", str(text), "-F", str(text)])
     assert text.read_text() == "a ||| b\n"
+
+
+def random_corpus(count: int) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Made-up sentences, with forward and reverse links."""
+    draw = random.Random(3)
+    rows = []
+    for _ in range(count):
+        n, m = draw.randint(1, 5), draw.randint(1, 5)
+        forward = " ".join(f"{draw.randrange(n)}-{j}" for j in range(m) if draw.random() < 0.8)
+        reverse = " ".join(f"{i}-{draw.randrange(m)}" for i in range(n) if draw.random() < 0.8)
+        src, tgt = " ".join(draw.choices("abcd", k=n)), " ".join(draw.choices("wxyz", k=m))
+        rows.append((src, tgt, forward, reverse))
+    src_lines, tgt_lines, forwards, reverses = map(list, zip(*rows, strict=True))
+    return src_lines, tgt_lines, forwards, reverses
+
+
+def test_priors_are_those_of_eflomal(tmp_path: Path) -> None:
+    theirs = pytest.importorskip("eflomal", reason="pip install eflomal")
+    corpus = random_corpus(60)
+    ours, expected = eflomal.calculate_priors(*corpus), theirs.calculate_priors(*corpus)
+    assert [dict(counts) for counts in ours] == [dict(counts) for counts in expected]
+    texts = []
+    for module, counts in ((eflomal, ours), (theirs, expected)):
+        with (tmp_path / "priors").open("w") as file:
+            module.write_priors(file, *counts)
+        texts.append(sorted((tmp_path / "priors").read_text().splitlines()))
+    assert texts[0] == texts[1]
+
+
+def test_makepriors_counts_the_links_of_files(tmp_path: Path) -> None:
+    src, tgt, forward, reverse = random_corpus(5)
+    for name, lines in (("s", src), ("t", tgt), ("f", forward), ("r", reverse)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    (tmp_path / "i").write_text("".join(f"{s} ||| {t}\n" for s, t in zip(src, tgt, strict=True)))
+    links = ["-f", str(tmp_path / "f"), "-r", str(tmp_path / "r")]
+    texts = []
+    for inputs in (["-s", "s", "-t", "t"], ["-i", "i"]):
+        named = [part if part.startswith("-") else str(tmp_path / part) for part in inputs]
+        eflomal_makepriors.run([*named, *links, "-p", str(tmp_path / "p")])
+        texts.append((tmp_path / "p").read_text())
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("LEX\t")
+    with pytest.raises(SystemExit):
+        eflomal_makepriors.run(links)
+
+
+@pytest.mark.slow
+def test_the_binary_reads_what_write_text_wrote(tmp_path: Path, programs: Path) -> None:
+    """As SIL's tools do it."""
+    script = """
+from eflomal import read_text, write_text
+for name, lines in (("s", ["das Haus ist klein", "", "ja"]), ("t", ["the house is small", "x", "yes"])):
+    sentences, words = read_text(iter(line + "\\n" for line in lines), True, 0, 0)
+    with open(name, "wb") as file:
+        write_text(file, tuple(sentences), len(words))
+"""
+    (tmp_path / "script.py").write_text(script)
+    command = "python script.py && eflomal -s s -t t -f fwd -r rev -m 3 -n 3 -N 0.2 -1 2 -2 2 -3 8"
+    shell(command, tmp_path, programs)
+    assert (
+        (tmp_path / "fwd").read_text()
+        == (tmp_path / "rev").read_text()
+        == "0-0 1-1 2-2 3-3\n\n0-0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2 5\n0 1\n2\n", "expected a file of xalign's write_text"),
+        ("xalign 2 5\na\n", "expected 2 sentences, found 1"),
+        ("", "expected a file of xalign's write_text"),
+    ],
+)
+def test_files_of_another_eflomal_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text(text)
+    with pytest.raises(InputError, match=message):
+        eflomal_core.run(["-s", str(tmp_path / "s"), "-t", str(tmp_path / "s")])

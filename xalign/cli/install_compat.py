@@ -8,7 +8,14 @@ import typer
 
 from xalign.errors import InputError
 
-PROGRAMS = {"fast_align": "fast_align", "atools": "atools", "eflomal-align": "eflomal"}
+PROGRAMS = {
+    "fast_align": "fast_align",
+    "atools": "atools",
+    "eflomal-align": "eflomal",
+    "eflomal": "eflomal_core",
+    "eflomal-makepriors": "eflomal_makepriors",
+    "awesome-align": "awesome_align",
+}
 LAUNCHER = """\
 #!/bin/sh
 exec "{python}" -m xalign.compat.{module} "$@"
@@ -16,26 +23,38 @@ exec "{python}" -m xalign.compat.{module} "$@"
 WINDOWS_LAUNCHER = """\
 @"{python}" -m xalign.compat.{module} %*
 """
-MODULE = '''\
-"""xalign under the name of eflomal, for Python's path."""
+MODULES = {
+    "eflomal": ("Aligner", "calculate_priors", "read_text", "write_priors", "write_text"),
+    "simalign": ("SentenceAligner",),
+}
+"""Python modules, and the names that programs import from them."""
+MODULE = """\
+\"\"\"xalign under the name of {name}, for Python's path.\"\"\"
 
-from xalign.compat.eflomal import Aligner, calculate_priors, write_priors
+from xalign.compat.{name} import {names}
 
-__all__ = ["Aligner", "calculate_priors", "write_priors"]
-'''
+__all__ = [{quoted}]
+"""
+
+
+def module_text(name: str) -> str:
+    """A module that stands for another project's."""
+    names = MODULES[name]
+    quoted = ", ".join(f'"{one}"' for one in names)
+    return MODULE.format(name=name, names=", ".join(names), quoted=quoted)
 
 
 def install_compat(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder; it is made if needed.")],
 ) -> None:
-    """Write the programs fast_align, atools and eflomal-align into DIR; xalign does their work.
+    """Write fast_align, atools, eflomal and awesome-align into DIR; xalign does their work.
 
     \b
     xalign install-compat ~/xalign-bin
     PATH=~/xalign-bin:$PATH ./my-pipeline.sh
 
     Put DIR first on PATH where a pipeline looks for them. DIR/python, on PYTHONPATH, gives
-    `import eflomal`. Other programs of these names are never overwritten.
+    `import eflomal` and `import simalign`. Other programs of these names are never overwritten.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(str(folder), 0, "expected a folder, found a file")
@@ -45,7 +64,7 @@ def install_compat(
         f"{name}{suffix}": launcher.format(python=sys.executable, module=module)
         for name, module in PROGRAMS.items()
     }
-    files["python/eflomal.py"] = MODULE
+    files |= {f"python/{name}.py": module_text(name) for name in MODULES}
     for name in files:
         path = folder / name
         if path.exists() and "xalign.compat" not in path.read_text("utf-8", "replace"):

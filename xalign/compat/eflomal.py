@@ -1,19 +1,20 @@
 """``eflomal``: the class that pipelines call, and the options of ``eflomal-align``.
 
 Nothing is learnt from the text: models, iterations, samplers and priors are accepted and change
-nothing. Priors that a pipeline wants to make and keep are empty.
+nothing.
 """
 
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-from xalign.alignment import SentencePair
+from xalign.alignment import SentencePair, parse_link, split_words
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
 from xalign.errors import InputError
@@ -104,13 +105,81 @@ def log_odds(share: float) -> float:
     return math.log(share / (1 - share))
 
 
-def calculate_priors(*sentences_and_links: Iterable[str]) -> tuple[dict[Any, float], ...]:
-    """Priors that eflomal would learn from links, for `write_priors`: five empty ones."""
-    return {}, {}, {}, {}, {}
+Counts = Mapping[Any, float]
 
 
-def write_priors(file: TextIO, *priors: dict[Any, float]) -> None:
-    """Write an empty file of priors."""
+def calculate_priors(
+    src_sentences: Iterable[str],
+    trg_sentences: Iterable[str],
+    fwd_alignments: Iterable[str],
+    rev_alignments: Iterable[str],
+) -> tuple[Counts, Counts, Counts, Counts, Counts]:
+    """Counts of links that `write_priors` writes: the same as eflomal's.
+
+    They are of linked words (forward), of jumps from one link to the next (forward, reverse), and
+    of words by their number of links (forward, reverse).
+    """
+    words, jumps, fertilities = (
+        Counter[Any](),
+        (Counter[int](), Counter[int]()),
+        (
+            Counter[Any](),
+            Counter[Any](),
+        ),
+    )
+    streams = src_sentences, trg_sentences, fwd_alignments, rev_alignments
+    for src_text, tgt_text, forward, reverse in zip(*streams, strict=True):
+        sides = split_words(src_text.rstrip("\r\n")), split_words(tgt_text.rstrip("\r\n"))
+        ways = [sorted(map(parse_link, links.split())) for links in (forward, reverse)]
+        words.update((sides[0][i], sides[1][j]) for i, j in ways[0])
+        for side, links in enumerate(ways):
+            at = -1
+            for place in [link[side] for link in sorted(links, key=lambda k: k[1 - side])]:
+                jumps[side][place - at] += 1
+                at = place
+            jumps[side][len(sides[side]) - at] += 1
+            counts = Counter(link[side] for link in links)
+            fertilities[side].update((sides[side][k], count) for k, count in counts.items())
+    return words, *jumps, *fertilities
+
+
+def write_priors(
+    pyfile: TextIO,
+    priors_list: Counts,
+    hmmf_priors: Counts,
+    hmmr_priors: Counts,
+    ferf_priors: Counts,
+    ferr_priors: Counts,
+) -> None:
+    """Write counts that `calculate_priors` made, one in a line."""
+    for (src, tgt), count in sorted(priors_list.items()):
+        pyfile.write(f"LEX\t{src}\t{tgt}\t{count}\n")
+    for name, counts in (("FERF", ferf_priors), ("FERR", ferr_priors)):
+        for (word, number), count in sorted(counts.items()):
+            pyfile.write(f"{name}\t{word}\t{number}\t{count}\n")
+    for name, counts in (("HMMF", hmmf_priors), ("HMMR", hmmr_priors)):
+        for jump, count in sorted(counts.items()):
+            pyfile.write(f"{name}\t{jump}\t{count}\n")
+
+
+def read_text(
+    pyfile: Iterable[str], lowercase: bool, prefix_len: int = 0, suffix_len: int = 0
+) -> tuple[list[tuple[str, ...]], dict[str, int]]:
+    """Sentences of a text, for `write_text`, and a number for each of their words.
+
+    Other than in eflomal, sentences keep their words, as a network reads words, not numbers; so
+    ``lowercase`` and cutting words to their ends change nothing.
+    """
+    sentences = [split_words(line.rstrip("\r\n")) for line in pyfile]
+    words = dict.fromkeys(word for sentence in sentences for word in sentence)
+    return sentences, {word: number for number, word in enumerate(words)}
+
+
+def write_text(pyfile: BinaryIO, sents: Sequence[Sequence[str]], voc_size: int) -> None:
+    """Write sentences of `read_text` for the program ``eflomal``."""
+    lines = [f"xalign {len(sents)} {voc_size}", *map(" ".join, sents)]
+    pyfile.write("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
+    pyfile.flush()
 
 
 def options() -> argparse.ArgumentParser:
