@@ -44,7 +44,7 @@ def test_every_module_has_a_test_module_of_its_name(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_text_files_are_utf_8_on_every_system(module: Path) -> None:
     text = (PACKAGE / module).read_text(encoding="utf-8")
-    calls = re.findall(r"(?:read|write)_text\(.*?\n?.*?\n", text)
+    calls = re.findall(r"\.(?:read|write)_text\(.*?\n?.*?\n", text)
     assert [call for call in calls if "utf-8" not in call] == []
 
 

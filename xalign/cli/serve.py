@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,11 @@ from xalign.cli.align import Quiet
 from xalign.cli.options import grouped
 from xalign.console import say
 from xalign.errors import XalignError
-from xalign.links.probabilities import WordProbabilities
 from xalign.progress import Phase, status_line
 from xalign.weights.names import check_name
+
+if TYPE_CHECKING:
+    from xalign.links.probabilities import WordProbabilities
 
 THREADS = 32
 """Requests that are read at once; their pairs are aligned together."""
@@ -58,7 +60,7 @@ def serve(
         line.show(Phase("loading the model"))
         aligner = xalign.Aligner.from_settings(settings)
 
-    def align(pairs: Sequence[SentencePair]) -> list[WordProbabilities]:
+    def align(pairs: Sequence[SentencePair]) -> "list[WordProbabilities]":
         return list(aligner.probabilities(pairs))
 
     with Batcher(align, max_waiting) as batcher:

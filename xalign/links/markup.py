@@ -165,7 +165,7 @@ def read_markup(text: str, target: str = "") -> Markup:
 
     >>> markup = read_markup("<td>A</td><td><b>B</b></td>")
     >>> markup.plain, [child.opening for child in markup.root.children]
-    ('A B', ['<td>', '<td>'])
+    ('A B ', ['<td>', '<td>'])
     """
     parts = tokens(text, target)
     partners = match_tags(parts)
