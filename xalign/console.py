@@ -89,8 +89,9 @@ class SayHandler(logging.Handler):
     """Prints warnings of the library, and of Python, as messages."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one message, in one line."""
-        say(" ".join(record.getMessage().split()))
+        """Print one message, in one line, with the error that it is about."""
+        error = f": {record.exc_info[1]!r}" if record.exc_info else ""
+        say(" ".join(f"{record.getMessage()}{error}".split()))
 
 
 def print_warnings() -> None:

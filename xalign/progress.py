@@ -215,9 +215,10 @@ class StatusLine:
             self._refresh()
 
     def _stop(self) -> None:
-        if self.live is not None and self.live.is_started:
+        if self.live is not None:
             with self._lock:
-                self.live.stop()
+                if self.live.is_started:
+                    self.live.stop()
 
     def _refresh(self) -> None:
         if self.live is None or self.reported is None:
@@ -289,6 +290,7 @@ def status_line(*, is_quiet: bool = False) -> Iterator[StatusLine]:
     finally:
         line.close()
         thread.join()
+        line.close()  # it may just have been shown again
 
 
 @contextmanager

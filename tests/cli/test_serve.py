@@ -4,14 +4,17 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.conftest import EXAMPLES, run, run_process
+from xalign.cli.serve import address, listen
 
 pytest.importorskip("waitress", reason="pip install waitress")
 OPTIONS = ["-m", "e5-small", "--layer", "1", "--device", "cpu", "--precision", "fp32"]
@@ -59,6 +62,42 @@ def test_a_thousand_requests_of_sixteen_clients_get_the_answers_of_the_command_l
     assert process.wait(30) == 0
     assert process.stderr is not None
     assert process.stderr.read() == b"xalign: stopped; 1000 pairs were aligned\n"
+
+
+@pytest.mark.slow
+def test_what_was_asked_before_the_end_is_answered(
+    service: tuple[subprocess.Popen[bytes], int],
+) -> None:
+    process, port = service
+    line = (EXAMPLES / "de-en.txt").read_text().splitlines()[0]
+    long = tuple(" ".join([side] * 150) for side in line.split(" ||| "))
+    with ThreadPoolExecutor(50) as clients:
+        found = [clients.submit(align, port, (long[0], long[1])) for _ in range(50)]
+        while process.poll() is None and not any(one.done() for one in found):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert len({one.result() for one in found}) == 1  # each was answered, all alike
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid, port 8765: "),
+        (["--port", "PORT"], "cannot listen on 127.0.0.1, port PORT: Address already in use"),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_told(options: list[str], message: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", *[option.replace("PORT", port) for option in options])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"xalign: {message.replace('PORT', port)}")
+
+
+def test_an_address_is_shown_as_a_browser_takes_it() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address(listening))
 
 
 def test_a_missing_package_is_told_with_the_command_that_gets_it(

@@ -90,3 +90,9 @@ def test_completion_is_printed_for_each_shell(shell: str, monkeypatch: pytest.Mo
     done = run()
     assert done.exit_code == 0
     assert "_XALIGN_COMPLETE" in done.stdout
+
+
+def test_messages_keep_the_names_of_files(tmp_path: Path) -> None:
+    done = run("train", "--config", tmp_path / "Run.json", "-o", "x")
+    assert f"xalign: {tmp_path / 'Run.json'}: cannot be read" in done.stderr
+    assert "see 'xalign align --help'" in run("align", "-o").stderr

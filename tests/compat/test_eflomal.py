@@ -11,7 +11,7 @@ import pytest
 
 from tests.compat.conftest import shell
 from xalign.compat import eflomal, eflomal_core, eflomal_makepriors
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 
 
 def test_the_cost_of_an_even_pair_is_0_and_falls_as_it_gets_likelier() -> None:
@@ -183,3 +183,14 @@ def test_files_of_another_eflomal_are_refused(text: str, message: str, tmp_path:
     (tmp_path / "s").write_text(text)
     with pytest.raises(InputError, match=message):
         eflomal_core.run(["-s", str(tmp_path / "s"), "-t", str(tmp_path / "s")])
+
+
+def test_files_that_do_not_fit_have_no_priors(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("0-0\n")
+    (tmp_path / "two").write_text("a\nb\n")
+    (tmp_path / "far").write_text("0-5\n")
+    one, two, far = (str(tmp_path / name) for name in ("one", "two", "far"))
+    with pytest.raises(InputError, match="one: expected 2 lines, found 1"):
+        eflomal_makepriors.run(["-s", two, "-t", two, "-f", one, "-r", one])
+    with pytest.raises(XalignError, match="expected links between 1 and 1 words, found 0-5"):
+        eflomal_makepriors.run(["-s", one, "-t", one, "-f", far, "-r", far])

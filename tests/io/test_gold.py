@@ -111,9 +111,12 @@ def test_czenali_has_sure_and_possible_links_in_xml() -> None:
 <s id="a"><english>a b</english><czech>c d</czech>
  <sure>1-1</sure> <possible>1-2 2-2</possible></s>
 <s id="b"><sure></sure><possible/></s>
+<s id="c"/>
+<s id="d"><sure>2-1</sure></s>
 </sentences>"""
     found = gold(text)
-    assert links(found) == [([(0, 0)], [(0, 0), (0, 1), (1, 1)]), ([], [])]
+    first, last = [(0, 0)], [(1, 0)]
+    assert links(found) == [(first, [(0, 0), (0, 1), (1, 1)]), ([], []), ([], []), (last, last)]
     assert (found.format, found.base_from) == ("czenali", "format")
     with pytest.raises(InputError, match="expected XML with <s>"):
         gold("<html></html>")
@@ -130,3 +133,7 @@ def test_clear_has_records_of_tokens_by_verse() -> None:
     for text in ("{}", '{"records": [{"source": ["x"], "target": ["40005003001"]}]}', "{x"):
         with pytest.raises(InputError, match="expected JSON with records of source and target"):
             gold(text)
+
+
+def test_links_between_tabs_are_no_table() -> None:
+    assert sorted(gold("0-0\t1-1\t2-2").alignments[0].sure) == [(0, 0), (1, 1), (2, 2)]

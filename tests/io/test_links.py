@@ -103,3 +103,8 @@ def test_two_files_are_read_pair_by_pair() -> None:
         sides(find_links(plain, "a"), find_links([b"0-0"], "b"))
     with pytest.raises(InputError, match="b:2: expected a line for line 2 of a"):
         sides(find_links([b"0-0"], "b"), find_links(plain, "a"))
+
+
+def test_links_between_tabs_are_no_table() -> None:
+    found = find_links([b"0-0\t1-1\t2-2"], "out")
+    assert [str(links.alignment) for links in found.pairs] == ["0-0 1-1 2-2"]

@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ TEXT = "das Haus ||| the house\nja ||| yes\n" * 5
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (gzip.compress(TEXT.encode()), "gzip data"),
+        (gzip.compress(TEXT.encode(), mtime=0), "gzip data"),
         (bz2.compress(TEXT.encode()), "bzip2 data"),
         (lzma.compress(TEXT.encode()), "xz data"),
         (b"\x28\xb5\x2f\xfd\x04", "zstd data"),
@@ -67,3 +69,13 @@ def test_advice_is_what_to_type() -> None:
 def test_text_with_the_character_0_is_garbled() -> None:
     assert is_garbled("a\0b")
     assert not is_garbled("a b")
+
+
+@pytest.mark.parametrize("separator", ["|", "||", "||||", ";", "@@@", "\\t", "###"])
+def test_the_advised_command_mends_the_file(separator: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text(f"das Haus{separator}the house\n")
+    hint = advice([path.read_bytes().rstrip()], str(path), "| cat")
+    command = hint.partition("run: ")[2]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "das Haus\tthe house\n"

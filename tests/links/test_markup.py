@@ -1,5 +1,7 @@
 """Tags apart from text, and elements as a tree."""
 
+import time
+
 import pytest
 
 from xalign.links.markup import Element, Token, find_words, read_markup, tokens
@@ -112,3 +114,20 @@ def test_the_words_of_elements_are_those_in_them() -> None:
     assert markup.plain == "x Haus das y z"
     assert found == {"<b>": (1, 3), "<u>": (3, 3), "<s>": (3, 4), "<br>": (4, 4)}
     assert markup.root.children[0].children[0].words == (1, 2)
+
+
+def test_a_comment_without_an_end_is_text() -> None:
+    assert tokens("a <!-- b <? c") == ["a <!-- b <? c"]
+    assert len(tokens("a <!-- b --> <!-- c")) == 3
+
+
+def test_tags_that_are_too_deep_have_no_partner() -> None:
+    deep = read_markup("<b>" * 300 + "x" + "</b>" * 300)
+    assert deep.num_tags == 200 + 2 * 100
+
+
+@pytest.mark.parametrize("part", ["<?", "<!--", "<a>", "</a>", "<x/> w ", '<a b="', "<a ", "{1} "])
+def test_hostile_lines_are_read_in_linear_time(part: str) -> None:
+    started = time.perf_counter()
+    find_words(markup := read_markup(part * 20_000), words_at(markup.plain).spans)
+    assert time.perf_counter() - started < 5

@@ -109,6 +109,8 @@ def test_spans_without_links_are_lost_and_blank_lines_have_none(tmp_path: Path) 
     [
         ("{}", "spans:1: expected spans such as"),
         ("[[0, 1]]", "spans:1: expected spans such as"),
+        ('[{"start": 0, "end": 1, "labels": []}]', "spans:1: expected spans such as"),
+        ("[" * 20000, "spans:1: expected spans such as"),
         ('[[3, 1, "X"]]', "spans:1: expected spans such as"),
         ('[["a", 1, "X"]]', "spans:1: expected spans such as"),
         ("x", "spans:1: expected spans such as"),
@@ -124,3 +126,21 @@ def test_spans_that_do_not_fit_are_named(line: str, message: str, tmp_path: Path
     path.write_text(line + "\n")
     with pytest.raises(InputError, match=message):
         list(span_lines([(links("0-0"), PAIR)], str(path), Resolved()))
+
+
+def test_a_pair_that_cannot_be_read_loses_its_spans_alone(tmp_path: Path) -> None:
+    path = tmp_path / "spans"
+    path.write_text('{"text": "das", "ents": [[0, 3, "X"]]}\n[[0, 3, "Y"]]\n')
+    resolved = Resolved()
+    rows = [(links(""), plain("", "")), (links("0-0"), PAIR)]
+    found = list(span_lines(rows, str(path), resolved))
+    assert found == ['{"text": "", "ents": []}', '[[0, 3, "Y"]]']
+    assert (resolved.lost, resolved.carried) == (1, 1)
+
+
+def test_a_span_that_other_words_split_keeps_its_longest_part(tmp_path: Path) -> None:
+    path = tmp_path / "spans"
+    path.write_text('[[0, 8, "X"]]\n')
+    pair = plain("das Haus ist", "house is the big")
+    (found,) = span_lines([(links("0-2 1-0 2-1 1-3"), pair)], str(path), Resolved())
+    assert found == '[[9, 16, "X"]]'

@@ -10,7 +10,7 @@ from tests.conftest import tiny_aligner
 from xalign.io.formats import WRITERS
 from xalign.model.config import ExtractionRule
 from xalign.serve.app import App, hosts_for
-from xalign.serve.batcher import BusyError
+from xalign.serve.batcher import BusyError, TooManyError
 
 RULE = ExtractionRule(method="words", threshold=0.2, scale=0.3)
 
@@ -119,6 +119,22 @@ PAIRS = [["a", "b"]]
         ),
         ("/project", {"pairs": PAIRS, "tags": ["O O"]}, {}, 400, "expected 1 tags, found 2"),
         ("/project", {"pairs": PAIRS, "tags": ["X"]}, {}, 400, "expected O, B-label or I-label"),
+        ("/project", {"pairs": PAIRS, "tags": [5]}, {}, 400, "expected tags as text or as a list"),
+        (
+            "/project",
+            {"pairs": PAIRS, "tags": [[5]]},
+            {},
+            400,
+            "expected tags as text or as a list",
+        ),
+        ("/project", {"pairs": PAIRS, "spans": [[[0, 9, "X"]]]}, {}, 400, "within 1 characters"),
+        (
+            "/align",
+            {"pairs": PAIRS, "tokenize": "icu", "languages": ["de", "en"]},
+            {},
+            400,
+            "as text",
+        ),
         ("/project", {"pairs": PAIRS, "spans": [3]}, {}, 400, "expected spans such as"),
     ],
 )
@@ -148,9 +164,30 @@ def test_a_fault_of_the_service_is_an_error_in_json_too(caplog: pytest.LogCaptur
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_half_a_surrogate_pair_is_answered_in_json(app: App) -> None:
+    body = b'{"pairs": [["<b title=\'\\ud800\'>abc</b>", "abc"]], "inline": true}'
+    status, answer, _ = ask(app, "/project", body)
+    assert (status, answer["results"]) == (200, ["<b title='\ud800'>abc</b>"])
+
+
+def test_the_head_of_health_has_no_body(app: App) -> None:
+    started: list[object] = []
+    given = {"PATH_INFO": "/health", "REQUEST_METHOD": "HEAD", "HTTP_HOST": "localhost"}
+    assert list(app(given, lambda *head: started.extend(head))) == []
+    assert started[0] == "200 OK"
+
+
+def test_a_request_that_could_never_be_answered_is_too_large() -> None:
+    def refuse(_: object) -> Any:
+        raise TooManyError("expected at most 1 pairs, found 2")
+
+    assert ask(App(refuse, "cpu"), "/align", {"pairs": PAIRS})[0] == 413
+
+
 def test_hosts_are_those_of_this_machine_or_those_allowed() -> None:
-    assert hosts_for("localhost") == hosts_for("::1") == hosts_for("127.0.0.2")
-    assert hosts_for("my.name", ["My.Name"]) == ("my.name",)
+    assert hosts_for("localhost") == hosts_for("::1")
+    assert "127.0.0.2" in hosts_for("127.0.0.2")
+    assert hosts_for("my.name", ["My.Name:80"]) == ("my.name",)
     assert hosts_for("my.name") == hosts_for("10.0.0.1") == ()
     assert ask(App(lambda _: [], "cpu", ()), "/health", HTTP_HOST="any")[0] == 200
     assert ask(App(lambda _: [], "cpu"), "/health", HTTP_HOST="[::1]:80")[0] == 200

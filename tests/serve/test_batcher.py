@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import tiny_aligner, varied_pairs
 from xalign.alignment import SentencePair
 from xalign.links.probabilities import WordProbabilities
-from xalign.serve.batcher import Batcher, BusyError
+from xalign.serve.batcher import Batcher, BusyError, TooManyError
 
 PAIR = SentencePair("a", "b")
 
@@ -45,6 +45,8 @@ def test_requests_that_wait_are_aligned_together_and_too_many_are_refused() -> N
             time.sleep(0.001)
         with pytest.raises(BusyError):
             batcher.align([PAIR])
+        with pytest.raises(TooManyError, match="expected at most 5 pairs, found 6"):
+            batcher.align([PAIR] * 6)
         go.set()
         assert [len(future.result()) for future in (first, *rest)] == [1, 2, 2]
     assert sizes == [1, 4]

@@ -89,6 +89,13 @@ def test_a_hub_that_answers_or_a_proxy_leaves_the_name_to_be_fetched(
     check_name("some/encoder")
 
 
+def test_the_variable_that_forbids_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XALIGN_OFFLINE", "0")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="and HF_HUB_OFFLINE forbids to fetch it"):
+        check_name("some/encoder")
+
+
 def test_the_cache_of_the_hub_is_where_its_variables_say() -> None:
     assert hub_cache({"HF_HUB_CACHE": "/a"}) == Path("/a")
     assert hub_cache({"HF_HOME": "/b"}) == Path("/b/hub")

@@ -212,7 +212,7 @@ def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:
     """Tokenizers of both sides of raw text."""
     from xalign.links.segmentation import tokenizer
 
-    codes = languages.split(",")
+    codes = [code.strip() for code in languages.split(",")]
     if len(codes) != 2:
         raise typer.BadParameter(f"expected two --languages such as de,en, found {languages!r}")
     return tokenizer(name, codes[0]), tokenizer(name, codes[1])

@@ -2,7 +2,9 @@
 
 import logging
 import signal
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,27 +58,72 @@ def serve(
     from xalign.serve.batcher import Batcher
 
     logging.getLogger("waitress").setLevel(logging.ERROR)
-    with status_line(is_quiet=quiet) as line:
-        line.show(Phase("loading the model"))
-        aligner = xalign.Aligner.from_settings(settings)
+    with closing(listen(host, port)) as listening:
+        with status_line(is_quiet=quiet) as line:
+            line.show(Phase("loading the model"))
+            aligner = xalign.Aligner.from_settings(settings)
 
-    def align(pairs: Sequence[SentencePair]) -> "list[WordProbabilities]":
-        return list(aligner.probabilities(pairs))
+        def align(pairs: Sequence[SentencePair]) -> "list[WordProbabilities]":
+            return list(aligner.probabilities(pairs))
 
-    with Batcher(align, max_waiting) as batcher:
-        app = App(batcher.align, aligner.where, hosts_for(host, allow_host or ()), max_body)
-        server: Any = waitress.create_server(
-            app, host=host, port=port, threads=THREADS, max_request_body_size=8 * max_body, ident=""
-        )
-        signal.signal(signal.SIGTERM, stop)
-        if not quiet:
-            at = f"http://{server.effective_host}:{server.effective_port}"
-            say(f"listening on {at} with {aligner.where}; stop with Ctrl-C")
-        server.run()
+        with Batcher(align, max_waiting) as batcher:
+            app = App(batcher.align, aligner.where, hosts_for(host, allow_host or ()), max_body)
+            server: Any = waitress.create_server(
+                app,
+                sockets=[listening],
+                threads=THREADS,
+                max_request_body_size=8 * max_body,
+                ident="",
+            )
+            if not quiet:
+                say(f"listening on {address(listening)} with {aligner.where}; stop with Ctrl-C")
+            run_until_stopped(server)
     if not quiet:
         say(f"stopped; {aligner.counts.done} pairs were aligned")
 
 
-def stop(*_: Any) -> None:
-    """End the service when what was asked before is answered."""
-    raise SystemExit
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Errors: `XalignError` when there is no such address, or it is taken.
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(place[:2], family=family, backlog=1024)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise XalignError(f"cannot listen on {host}, port {port}: {reason}") from error
+
+
+def address(listening: socket.socket) -> str:
+    """The address of a service, as a browser takes it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_until_stopped(server: Any) -> None:
+    """Answer requests until a signal; then no more are accepted, and those before are answered."""
+    from waitress import wasyncore
+
+    def stop(*_: object) -> None:
+        server.accepting = False
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        while server.accepting or is_busy(server):
+            wasyncore.loop(timeout=0.1, map=server._map, count=1)
+    finally:
+        server.task_dispatcher.shutdown()
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def is_busy(server: Any) -> bool:
+    """Whether a request waits, is being answered, or its answer is being sent."""
+    dispatcher = server.task_dispatcher
+    channels = list(server.active_channels.values())
+    return bool(
+        dispatcher.queue
+        or dispatcher.active_count
+        or any(channel.requests or channel.total_outbufs_len for channel in channels)
+    )

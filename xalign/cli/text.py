@@ -191,9 +191,9 @@ def projected(
     resolved: Resolved,
 ) -> Iterator[str]:
     """Lines of tags, of spans, or of text with markup."""
-    if tags:
+    if tags is not None:
         return bio_lines(rows, tags, resolved, scheme)
-    if spans:
+    if spans is not None:
         return span_lines(rows, spans, resolved)
     return inline_lines(rows, resolved)
 

@@ -34,6 +34,8 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments of the command; errors say what was expected."""
+        if ctx.resilient_parsing:  # of a command line that is completed
+            return super().parse_args(ctx, args)
         self._check_names(ctx, args)
         seen: dict[str, str] = {}
         for flag, option, value in given_options(self.get_params(ctx), args):
@@ -43,7 +45,11 @@ class Command(TyperCommand):
             seen[option.name] = flag
             if value is not None and (kind := self.annotations.get(option.name)):
                 check_value(flag, value, kind, ctx)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except USAGE_ERROR as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def _check_names(self, ctx: Any, args: Sequence[str]) -> None:
         """Check that long options exist, also those after the first that does not."""
@@ -163,7 +169,8 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that ``args`` name; a file where a command should be is told apart."""
-        if args and args[0] not in self.commands and Path(args[0]).is_file():
+        is_known = not args or args[0] in self.commands
+        if not (is_known or ctx.resilient_parsing) and Path(args[0]).is_file():
             words = " ".join(map(shlex.quote, args))
             raise typer.BadParameter(f"{args[0]} is a file; run: xalign align {words}", ctx=ctx)
         return super().resolve_command(ctx, args)
@@ -209,7 +216,9 @@ def tell(error: Any) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
-    message = str(error.format_message()).rstrip(".")
-    if type(error) is typer.BadParameter:  # whose own text begins with "Invalid value"
+    if type(error) is typer.BadParameter:  # ours
         message = str(error.message)
-    say(f"{message[:1].lower()}{message[1:]}; see '{command} --help'")
+    else:
+        message = str(error.format_message()).rstrip(".")
+        message = f"{message[:1].lower()}{message[1:]}"
+    say(f"{message}; see '{command} --help'")

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TextIO
 from xalign.alignment import SentencePair, parse_link, split_words
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 from xalign.io.files import Source, check_outputs
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
@@ -131,6 +131,10 @@ def calculate_priors(
     for src_text, tgt_text, forward, reverse in zip(*streams, strict=True):
         sides = split_words(src_text.rstrip("\r\n")), split_words(tgt_text.rstrip("\r\n"))
         ways = [sorted(map(parse_link, links.split())) for links in (forward, reverse)]
+        for i, j in {*ways[0], *ways[1]}:
+            if i >= len(sides[0]) or j >= len(sides[1]):
+                sizes = f"{len(sides[0])} and {len(sides[1])} words"
+                raise XalignError(f"expected links between {sizes}, found {i}-{j}")
         words.update((sides[0][i], sides[1][j]) for i, j in ways[0])
         for side, links in enumerate(ways):
             at = -1

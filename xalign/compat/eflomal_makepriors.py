@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xalign.compat.eflomal import calculate_priors, write_priors
 from xalign.compat.running import guarded, say
+from xalign.errors import InputError
 from xalign.io.files import Source, check_outputs, whole
 from xalign.io.pairs import read_pairs
 
@@ -51,11 +52,18 @@ def run(arguments: list[str]) -> None:
             )
         else:
             src, tgt = lines(chosen.source), lines(chosen.target)
-        counts = calculate_priors(src, tgt, *map(lines, links))
+        given = [lines(path) for path in links]
+        for path, found in zip([chosen.target or chosen.input, *links], (tgt, *given), strict=True):
+            if len(found) != len(src):
+                raise InputError(path, 0, f"expected {len(src)} lines, found {len(found)}")
+        counts = calculate_priors(src, tgt, *given)
     if chosen.priors is None:
         write_priors(sys.stdout, *counts)
         return
-    with whole(Path(chosen.priors)) as part, part.open("w", encoding="utf-8") as file:
+    with (
+        whole(Path(chosen.priors)) as part,
+        part.open("w", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         write_priors(file, *counts)
     if chosen.verbose:
         say(f"eflomal-makepriors: {len(src)} pairs, {sum(map(len, counts))} priors")

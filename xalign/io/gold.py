@@ -31,7 +31,7 @@ LINK = re.compile(
     r"(\d{1,9})([-p?])(\d{1,9})(?:/?([SP])|:(\d{0,9}\.?\d{1,20}))?", re.ASCII | re.IGNORECASE
 )
 BLINKER = re.compile(r"(\d{1,9})\s+(\d{1,9})", re.ASCII)
-XML_PAIR = re.compile(r"<s\b[^>]*>(.*?)</s>", re.DOTALL)
+XML_PAIR = re.compile(r"<s\b[^>]*?(?:/>|>(.*?)</s>)", re.DOTALL)
 XML_LINKS = re.compile(r"<(sure|possible)\b[^>/]*>(.*?)</\1>", re.DOTALL)
 CLEAR_TOKEN = re.compile(r"[a-z]?(\d{8})(\d{3})\d?", re.ASCII)
 """A token of a Bible: book, chapter and verse (8 digits), the word, and perhaps a part of it."""
@@ -74,7 +74,7 @@ def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gol
         return gold_from(collect_xml("\n".join(texts), path), "czenali", 1, base)
     if first.startswith("{"):
         return gold_from(collect_clear("\n".join(texts), path), "clear", 1, base)
-    if first.count("\t") == 2:
+    if first.count("\t") == 2 and not LINK.fullmatch(first.partition("\t")[0].partition(" ")[0]):
         links = [text.split("\t") for text in texts]
         return gold_from(
             [parse_table(row, path, k) for k, row in enumerate(links, 1)], "xl-wa", 0, base

@@ -106,7 +106,9 @@ def format_of(line: bytes) -> Format:
         return "jsonl"
     if line.startswith(b"# Sentence pair"):
         return "giza"
-    if line.count(b"\t") == 2 and LINKS.fullmatch(line.rpartition(b"\t")[2]):
+    columns = line.split(b"\t")
+    is_table = len(columns) == 3 and bool(LINKS.fullmatch(columns[2]))
+    if is_table and not (columns[0].strip() and LINKS.fullmatch(columns[0])):
         return "tsv"
     if NAACL_LINE.fullmatch(line):
         return "naacl"

@@ -52,6 +52,7 @@ KINDS = (
     ),
 )
 UTF_16 = Kind((), "text in UTF-16", "run: iconv -f utf-16{end} -t utf-8 {file} {into}")
+SED_SPECIAL, ESCAPE = re.compile(r"[][\\.*^$/]"), r"\\\g<0>"
 SEPARATORS = ("||||", "||", ";", "\\t", "@@@", "###", "<sep>", " => ", " -> ", " = ", "|", ",", ":")
 """Separators that people use, the less likely to occur in text first."""
 
@@ -80,11 +81,11 @@ def advice(lines: Sequence[bytes], path: str, into: str = "", other: str = "") -
         return f"it is not UTF-8; run for example: iconv -f latin1 -t utf-8 {file} {into}"
     if all(text.startswith("{") for text in texts):
         return "it looks like JSON: write lines 'source TAB target', for example with jq"
-    if all("|||" in text for text in texts):
+    if all("|||" in text and "||||" not in text for text in texts):
         script = shlex.quote("s/|||/ ||| /")
         return f"spaces are missing around '|||'; run: sed {script} {file} {into}"
     if separator := likely_separator(texts):
-        script = shlex.quote(f"s/{re.escape(separator)}/\\t/")
+        script = shlex.quote(f"s/{SED_SPECIAL.sub(ESCAPE, separator)}/\\t/")
         shown = separator.strip()
         return f"its sides seem to be separated by '{shown}'; run: sed {script} {file} {into}"
     return (

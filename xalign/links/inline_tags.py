@@ -4,7 +4,8 @@ Elements stay a tree: every tag of the source stands in the result once, element
 each other still do, and siblings never nest. Without its tags, the result is the target.
 """
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xalign.alignment import ScoredAlignment
@@ -100,31 +101,39 @@ def place(parent: Placed, images: Sequence[int | None], resolved: Resolved) -> P
     ``images`` is the source word of each target word, if it has one.
     """
     low, high = parent.around
-    inside = [(j, images[j]) for j in range(low, high)]
-    whole = parent.element.words
-    full = [child for child in parent.element.children if child.words[0] < child.words[1]]
+    inside = Inside(parent, images)
+    children = parent.element.children
+    full = [child for child in children if child.words[0] < child.words[1]]
     found: dict[int, Interval] = {}
-    for child in full:
-        if child.words == whole:
+    for child, runs in zip(full, inside.runs(full), strict=True):
+        if child.words == inside.whole:
             found[id(child)] = low, high
-        elif runs := runs_of(child, inside):
+        elif runs:
             resolved.split += len(runs) > 1
             best = max(runs, key=len)  # the first of equal ones
             found[id(child)] = best[0], best[-1] + 1
-    for child in full:
-        if id(child) not in found and (free := free_words(child, whole, inside, found.values())):
+    taken = sorted(
+        (around, number)
+        for number, child in enumerate(children)
+        if (around := found.get(id(child)))
+    )
+    for number, child in enumerate(children):
+        if id(child) in found or child.words[0] == child.words[1]:
+            continue
+        if free := inside.free_words(child, [around for around, _ in taken]):
             found[id(child)] = free
+            insort(taken, (free, number))
     at = low
-    for child in parent.element.children:
+    for number, child in enumerate(children):
         if id(child) not in found:
-            at = outside_siblings(
-                max(at, gap(child, whole, inside, (low, high))), child, parent, found
-            )
+            at = outside(max(at, inside.gap(child)), at, number, taken)
             resolved.empty += child.words[0] < child.words[1]
         around = found.get(id(child), (at, at))
         placed = Placed(child, around, clings(child) and low < at)
-        if any(other.is_empty and other.around[0] == at for other in parent.children):
-            placed.clings = placed.clings and parent.children[-1].clings  # the order is kept
+        if placed.is_empty and inside.last_empty == at:
+            placed.clings = placed.clings and inside.last_clings  # the order is kept
+        if placed.is_empty:
+            inside.last_empty, inside.last_clings = at, placed.clings
         parent.children.append(place(placed, images, resolved))
     return parent
 
@@ -134,91 +143,99 @@ def clings(child: Element) -> bool:
     return child.touches == (True, False) and not child.separates
 
 
-def runs_of(child: Element, inside: Sequence[tuple[int, int | None]]) -> list[list[int]]:
-    """Target words of ``child``, in parts that words with other links separate."""
-    runs: list[list[int]] = []
-    is_cut = True
-    for j, i in inside:
-        if i is None:
-            continue
-        if child.words[0] <= i < child.words[1]:
-            if is_cut:
-                runs.append([])
-            runs[-1].append(j)
-            is_cut = False
-        else:
-            is_cut = True
-    return runs
+class Inside:
+    """The target words that an element is around, with the source word of each, if it has one.
 
-
-def neighbours(
-    child: Element, whole: Interval, inside: Sequence[tuple[int, int | None]]
-) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """The nearest linked words before and after ``child`` within ``whole``.
-
-    Each is given by its distance in source words, and by the target word after its last one (of
-    the one before), or its first target word (of the one after).
+    ``whole`` are the first and last (exclusive) source words of the element. ``last_empty`` is
+    where its last child around nothing stands, and ``last_clings`` whether that clings.
     """
-    first, last = child.words
-    before = max(
-        ((i, j + 1) for j, i in inside if i is not None and whole[0] <= i < first), default=None
-    )
-    after = min(((i, j) for j, i in inside if i is not None and last <= i < whole[1]), default=None)
-    return (
-        before and (first - 1 - before[0], before[1]),
-        after and (after[0] - last, after[1]),
-    )
+
+    def __init__(self, parent: Placed, images: Sequence[int | None]) -> None:
+        self.around, self.whole = parent.around, parent.element.words
+        low, high = self.around
+        self.linked = [(j, i) for j in range(low, high) if (i := images[j]) is not None]
+        own = [(i, j) for j, i in self.linked if self.whole[0] <= i < self.whole[1]]
+        self.first: dict[int, int] = {}
+        self.last: dict[int, int] = {}
+        for i, j in own:
+            self.first.setdefault(i, j)
+            self.last[i] = j
+        self.sources = sorted(self.first)
+        self.targets = [j for j, _ in self.linked]
+        self.last_empty: int | None = None
+        self.last_clings = False
+
+    def runs(self, children: Sequence[Element]) -> list[list[list[int]]]:
+        """Target words of each child, in parts that words with other links separate."""
+        starts = [child.words[0] for child in children]
+        found: list[list[list[int]]] = [[] for _ in children]
+        before: int | None = None
+        for j, i in self.linked:
+            k = bisect_right(starts, i) - 1
+            owner = k if k >= 0 and i < children[k].words[1] else None
+            if owner is not None:
+                if owner != before:
+                    found[owner].append([])
+                found[owner][-1].append(j)
+            before = owner
+        return found
+
+    def neighbours(self, child: Element) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        """The nearest linked words before and after ``child``.
+
+        Each is given by its distance in source words, and by the target word after its last one (of
+        the one before), or its first target word (of the one after).
+        """
+        first, last = child.words
+        k, m = bisect_left(self.sources, first), bisect_left(self.sources, last)
+        before = after = None
+        if k > 0:
+            i = self.sources[k - 1]
+            before = first - 1 - i, self.last[i] + 1
+        if m < len(self.sources):
+            i = self.sources[m]
+            after = i - last, self.first[i]
+        return before, after
+
+    def free_words(self, child: Element, taken: Sequence[Interval]) -> Interval | None:
+        """Target words without links between the neighbours of ``child``, if there are any."""
+        before, after = self.neighbours(child)
+        is_first, is_last = child.words[0] == self.whole[0], child.words[1] == self.whole[1]
+        has_before = is_first if before is None else before[0] == 0
+        has_after = is_last if after is None else after[0] == 0
+        start = before[1] if before else self.around[0]
+        stop = after[1] if after else self.around[1]
+        if not (has_before and has_after) or start >= stop:
+            return None  # a neighbour itself has no link, or nothing is between them
+        k = bisect_left(self.targets, start)
+        if k < len(self.targets) and self.targets[k] < stop:
+            return None
+        m = bisect_left(taken, (stop, stop))
+        return None if m and taken[m - 1][1] > start else (start, stop)
+
+    def gap(self, child: Element) -> int:
+        """The target word before which a ``child`` around nothing stands."""
+        before, after = self.neighbours(child)
+        if before is None and after is None:
+            return self.around[0] if child.words[0] == self.whole[0] else self.around[1]
+        if before is None or after is None:
+            return (before or after or (0, 0))[1]
+        is_nearer = before[0] < after[0] or (before[0] == after[0] and clings(child))
+        return before[1] if is_nearer else after[1]
 
 
-def free_words(
-    child: Element,
-    whole: Interval,
-    inside: Sequence[tuple[int, int | None]],
-    taken: Collection[Interval],
-) -> Interval | None:
-    """Target words without links between the neighbours of ``child``, if there are any."""
-    before, after = neighbours(child, whole, inside)
-    is_first, is_last = child.words[0] == whole[0], child.words[1] == whole[1]
-    has_before = is_first if before is None else before[0] == 0
-    has_after = is_last if after is None else after[0] == 0
-    if not inside or not (has_before and has_after):
-        return None  # a neighbour itself has no link
-    start = before[1] if before else inside[0][0]
-    stop = after[1] if after else inside[-1][0] + 1
-    if start >= stop or any(i is not None for j, i in inside if start <= j < stop):
-        return None
-    is_taken = any(a < stop and start < b for a, b in taken)
-    return None if is_taken else (start, stop)
+def outside(at: int, lowest: int, number: int, taken: Sequence[tuple[Interval, int]]) -> int:
+    """``at``, moved out of the words that a sibling of child ``number`` is around.
 
-
-def gap(
-    child: Element, whole: Interval, inside: Sequence[tuple[int, int | None]], around: Interval
-) -> int:
-    """The target word before which a ``child`` around nothing stands."""
-    before, after = neighbours(child, whole, inside)
-    if before is None and after is None:
-        return around[0] if child.words[0] == whole[0] else around[1]
-    if before is None or after is None:
-        return (before or after or (0, 0))[1]
-    is_before_nearer = before[0] < after[0] or (before[0] == after[0] and clings(child))
-    return before[1] if is_before_nearer else after[1]
-
-
-def outside_siblings(at: int, child: Element, parent: Placed, found: dict[int, Interval]) -> int:
-    """``at``, moved out of the words that a sibling of ``child`` is around."""
-    is_later = False
-    for sibling in parent.element.children:
-        is_later = is_later or sibling is child
-        start, stop = found.get(id(sibling), (at, at))
-        if start < at < stop:
-            return start if is_later and start >= lowest(child, parent, found) else stop
-    return at
-
-
-def lowest(child: Element, parent: Placed, found: dict[int, Interval]) -> int:
-    """The least place of ``child`` that keeps the order of tags around nothing."""
-    done = [placed.around[0] for placed in parent.children if placed.is_empty]
-    return max(done, default=parent.around[0])
+    It is not moved below ``lowest``, so that the order of tags is kept.
+    """
+    k = bisect_left(taken, ((at, -1), -1)) - 1
+    if k < 0:
+        return at
+    (start, stop), sibling = taken[k]
+    if not start < at < stop:
+        return at
+    return start if sibling > number and start >= lowest else stop
 
 
 def render(root: Placed, target: str, spans: Sequence[CharSpan]) -> str:

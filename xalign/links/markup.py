@@ -44,11 +44,14 @@ NAME = r"[A-Za-z_][\w:.-]*"
 TAG = re.compile(
     rf"<(?P<name>{NAME})(?:{ATTRIBUTE})*\s*(?P<empty>/)?>"
     rf"|</(?P<end>{NAME})\s*>"
-    r"|<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<!DOCTYPE[^<>]*>"
-    r"|\{\d+\}",
-    re.DOTALL,
+    r"|<!--|<!\[CDATA\[|<\?|<!DOCTYPE[^<>]*>"
+    r"|\{\d+\}"
 )
-"""A tag, a comment or the like, or a placeholder such as ``{1}``."""
+"""A tag, the start of a comment or the like, or a placeholder such as ``{1}``."""
+CLOSINGS = {"<!--": "-->", "<![CDATA[": "]]>", "<?": "?>"}
+"""Ends of comments and the like, by their starts."""
+MAX_DEPTH = 200
+"""Elements that may contain each other; tags deeper than this have no partner."""
 NAME_AT_START = re.compile(rf"<({NAME})")
 ID = re.compile(r"""\s(?:rid|id|startRef)\s*=\s*["']?([^"'\s/>]+)""")
 
@@ -109,23 +112,30 @@ def tokens(text: str, target: str = "") -> list[str | Token]:
     Token(text='<b>', kind='open', key='b', separates=False)
     """
     found: list[str | Token] = []
+    unclosed: set[str] = set()
     end = 0
     for match in TAG.finditer(text):
         if match.start() < end or (match[0].startswith("{") and match[0] in target):
             continue
-        found.append(text[end : match.start()])
-        token = token_of(match)
-        end = match.end()
+        stop = match.end()
+        if closing := CLOSINGS.get(match[0]):
+            stop = -1 if closing in unclosed else text.find(closing, stop)
+            if stop < 0:
+                unclosed.add(closing)
+                continue
+            stop += len(closing)
+        token = token_of(match, text[match.start() : stop])
         if (match["name"] or "").lower() in NATIVE and not match["empty"]:
-            token, end = native(token, text, end)
-        found.append(token)
+            token, stop = native(token, text, stop)
+        found += [text[end : match.start()], token]
+        end = stop
     found.append(text[end:])
     return [part for part in found if part != ""]
 
 
-def token_of(match: "re.Match[str]") -> Token:
-    """The tag that was found."""
-    text, name = match[0], (match["name"] or match["end"] or "").lower()
+def token_of(match: "re.Match[str]", text: str) -> Token:
+    """The tag that was found, which is all of ``text``."""
+    name = (match["name"] or match["end"] or "").lower()
     separates = name in SEPARATING
     if match["end"]:
         return Token(text, "close", name, separates)
@@ -169,6 +179,7 @@ def read_markup(text: str, target: str = "") -> Markup:
     """
     parts = tokens(text, target)
     partners = match_tags(parts)
+    at_words = starts_words(parts)
     plain = ""
     root = Element("", "", 0, 0)
     stack = [root]
@@ -180,7 +191,7 @@ def read_markup(text: str, target: str = "") -> Markup:
             plain += " "
         partner = partners.get(place)
         if partner is None:
-            around = bool(plain) and not plain[-1].isspace(), starts_word(parts, place + 1)
+            around = bool(plain) and not plain[-1].isspace(), at_words[place + 1]
             at = len(plain)
             single = Element(part.text, "", at, at, part.separates, around)
             stack[-1].children.append(single)
@@ -196,27 +207,32 @@ def read_markup(text: str, target: str = "") -> Markup:
     return Markup(plain, root)
 
 
-def starts_word(parts: Sequence[str | Token], place: int) -> bool:
-    """Whether the next text begins with a word."""
-    text = next((part for part in parts[place:] if isinstance(part, str)), "")
-    return bool(text) and not text[0].isspace()
+def starts_words(parts: Sequence[str | Token]) -> list[bool]:
+    """Whether the next text begins with a word, at each place and at the end."""
+    found = [False]
+    for part in reversed(parts):
+        found.append(not part[0].isspace() if isinstance(part, str) else found[-1])
+    return found[::-1]
 
 
 def match_tags(parts: Sequence[str | Token]) -> dict[int, int]:
     """The places of opening and closing tags that form elements, each with its partner's."""
     partners: dict[int, int] = {}
-    stack: list[int] = []
+    stack: list[tuple[str, int]] = []
+    heights: dict[str, list[int]] = {}
     for place, part in enumerate(parts):
         if isinstance(part, str) or part.kind == "single":
             continue
         if part.kind == "open":
-            stack.append(place)
-            continue
-        same = [k for k, at in enumerate(stack) if parts[at].key == part.key]  # type: ignore[union-attr]
-        if same:  # what was opened after it and not closed has no partner
-            opening = stack[same[-1]]
+            if len(stack) < MAX_DEPTH:
+                heights.setdefault(part.key, []).append(len(stack))
+                stack.append((part.key, place))
+        elif same := heights.get(part.key):
+            height = same[-1]
+            opening = stack[height][1]
             partners |= {opening: place, place: opening}
-            del stack[same[-1] :]
+            while len(stack) > height:  # what was opened after it and not closed has no partner
+                heights[stack.pop()[0]].pop()
     return partners
 
 

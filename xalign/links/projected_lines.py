@@ -1,5 +1,6 @@
 """Tags, spans of characters and markup of source texts, carried over line by line."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -127,36 +128,49 @@ def span_lines(rows: Iterable[Row], path: str, resolved: Resolved) -> Iterator[s
     """
     for number, line, links, work in with_lines(rows, path):
         labels = read_char_spans(line, path, number)
-        check_text(labels, work, path, number)
-        spans: list[CharLabel] = []
-        for label in labels.spans:
-            if label.stop > len(work.src_text):
-                expected = f"expected spans within {len(work.src_text)} characters"
-                raise InputError(path, number, f"{expected}, found {label.start} to {label.stop}")
-            spans += carried(label, links, work, resolved)
-        yield write_char_spans(labels, spans, work.tgt_text)
+        if work.is_blank:
+            resolved.lost += len(labels.spans)
+            yield write_char_spans(labels, [], work.tgt_text)
+            continue
+        check_spans(labels, work, path, number)
+        yield write_char_spans(labels, carry_spans(labels, links, work, resolved), work.tgt_text)
 
 
-def check_text(labels: Labels, work: Work, path: str, number: int) -> None:
+def check_spans(labels: Labels, work: Work, path: str, number: int) -> None:
     """Raise an error if the spans are of another text than the pair's."""
     text = labels.record.get("text") if isinstance(labels.record, dict) else None
     if text is not None and text != work.src_text:
         found = f"expected spans of the text {work.src_text[:40]!r}, found {str(text)[:40]!r}"
         raise InputError(path, number, found)
+    for label in labels.spans:
+        if label.stop > len(work.src_text):
+            expected = f"expected spans within {len(work.src_text)} characters"
+            raise InputError(path, number, f"{expected}, found {label.start} to {label.stop}")
 
 
-def carried(
-    label: CharLabel, links: ScoredAlignment, work: Work, resolved: Resolved
-) -> Iterator[CharLabel]:
-    """The span of the target for one of the source, if it has linked words."""
-    inside = [k for k, (a, b) in enumerate(work.src.spans) if a < label.stop and label.start < b]
-    if not inside:
-        resolved.lost += 1
-        return
-    span = LabelledSpan(label.label, inside[0], inside[-1] + 1)
-    for found in project_spans([span], links, len(work.tgt.words), resolved):
-        start, stop = work.tgt.spans[found.start][0], work.tgt.spans[found.stop - 1][1]
-        yield CharLabel(label.label, start, stop, label.record)
+def carry_spans(
+    labels: Labels, links: ScoredAlignment, work: Work, resolved: Resolved
+) -> list[CharLabel]:
+    """The spans of the target for those of the source that have linked words."""
+    by_source: dict[int, dict[tuple[int, int], float]] = {}
+    for link, p in links.probabilities.items():
+        by_source.setdefault(link[0], {})[link] = p
+    starts, ends = [a for a, _ in work.src.spans], [b for _, b in work.src.spans]
+    spans = []
+    for label in labels.spans:
+        first, last = bisect_right(ends, label.start), bisect_left(starts, label.stop)
+        own = {k: p for i in range(first, last) for k, p in by_source.get(i, {}).items()}
+        if not own:
+            resolved.lost += 1
+            continue
+        # only words between its own can split a span
+        low, high = min(j for _, j in own), max(j for _, j in own) + 1
+        near = {k: p for k, p in links.probabilities.items() if low <= k[1] < high}
+        span = LabelledSpan(label.label, first, last)
+        for found in project_spans([span], ScoredAlignment(near), high, resolved):
+            start, stop = work.tgt.spans[found.start][0], work.tgt.spans[found.stop - 1][1]
+            spans.append(CharLabel(label.label, start, stop, label.record))
+    return spans
 
 
 def with_lines(

@@ -6,6 +6,7 @@ tokens of a white-space word become links of that word, or remain links of token
 """
 
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -244,9 +245,12 @@ def icu_words(language: str) -> Cut:
     """Words and signs as ICU finds them; by dictionaries in scripts without spaces."""
     import icu
 
-    breaks = icu.BreakIterator.createWordInstance(icu.Locale(language))
+    local = threading.local()  # an iterator has a state, and threads may share this function
 
     def cut(text: str) -> list[str]:
+        if not hasattr(local, "breaks"):
+            local.breaks = icu.BreakIterator.createWordInstance(icu.Locale(language))
+        breaks = local.breaks
         units = text.encode("utf-16-le")
         breaks.setText(text)
         tokens: list[str] = []

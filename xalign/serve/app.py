@@ -25,7 +25,14 @@ from xalign.io.char_spans import read_char_spans, write_char_spans
 from xalign.io.formats import WRITERS, AlignedPair, Format
 from xalign.links.inline_tags import project_markup
 from xalign.links.probabilities import WordProbabilities
-from xalign.links.projected_lines import Work, between_words, carried, num_words, worker
+from xalign.links.projected_lines import (
+    Work,
+    between_words,
+    carry_spans,
+    check_spans,
+    num_words,
+    worker,
+)
 from xalign.links.projection import (
     Resolved,
     Scheme,
@@ -34,7 +41,7 @@ from xalign.links.projection import (
     write_bio,
 )
 from xalign.links.segmentation import Cut, Level, Segmented, segmenter, tokenizer
-from xalign.serve.batcher import BusyError
+from xalign.serve.batcher import BusyError, TooManyError
 
 Align = Callable[[Sequence[SentencePair]], list[WordProbabilities]]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -85,17 +92,19 @@ class App:
             status, answer = error.status, {"error": str(error)}
         except BusyError:
             status, answer = 503, {"error": "too many pairs are waiting; try again"}
+        except TooManyError as error:
+            status, answer = 413, {"error": str(error)}
         except XalignError as error:
             status, answer = 400, {"error": str(error)}
         except Exception:
             logger.exception("a request failed")
             status, answer = 500, {"error": "the service failed; its log says why"}
-        body = json.dumps(answer, ensure_ascii=False).encode()
+        body = json.dumps(answer).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if status == 503:
             headers.append(("Retry-After", "1"))
         start(f"{status} {REASONS[status]}", headers)
-        return [body]
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
 
     def answer(self, environ: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request.
@@ -116,8 +125,7 @@ class App:
 
     def check_host(self, host: str) -> None:
         """Refuse a request under another name than those of this service."""
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        name = name.strip("[]").lower()
+        name = host_name(host)
         if self.hosts and name not in self.hosts:
             raise RequestError(403, f"expected the host {', '.join(self.hosts)}, found {name!r}")
 
@@ -214,9 +222,10 @@ def cuts_of(request: dict[str, Any]) -> tuple[Cut, Cut] | None:
     name = choice(request, "tokenize", Literal["none", "moses", "icu"], "none")
     if name == "none":
         return None
-    codes = str(request.get("languages", "en,en")).split(",")
+    languages = request.get("languages", "en,en")
+    codes = [code.strip() for code in languages.split(",")] if isinstance(languages, str) else []
     if len(codes) != 2:
-        raise RequestError(400, "languages: expected two codes such as de,en")
+        raise RequestError(400, "languages: expected two codes as text, such as de,en")
     return known_tokenizer(name, codes[0]), known_tokenizer(name, codes[1])
 
 
@@ -243,7 +252,9 @@ def projected(
         src, tgt = work.src.spans, work.tgt.spans
         return project_markup(work.markup, src, work.tgt_text, tgt, links, resolved)
     if kind == "tags":
-        tags = label.split() if isinstance(label, str) else list(map(str, label))
+        tags = label.split() if isinstance(label, str) else label
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise RequestError(400, "expected tags as text or as a list of texts")
         if len(tags) != num_words(work.src):
             raise RequestError(400, f"expected {num_words(work.src)} tags, found {len(tags)}")
         try:
@@ -255,7 +266,8 @@ def projected(
         made = write_bio(found, num_words(work.tgt), scheme)
         return " ".join(made) if isinstance(label, str) else made
     labels = read_char_spans(json.dumps(label).encode(), "spans", 0)
-    moved = [one for span in labels.spans for one in carried(span, links, work, resolved)]
+    check_spans(labels, work, "spans", 0)
+    moved = carry_spans(labels, links, work, resolved)
     return json.loads(write_char_spans(labels, moved, work.tgt_text))
 
 
@@ -266,9 +278,19 @@ def hosts_for(host: str, allowed: Sequence[str] = ()) -> tuple[str, ...]:
     (('localhost', '127.0.0.1', '::1'), ())
     """
     if allowed:
-        return tuple(name.lower() for name in allowed)
+        return tuple(map(host_name, allowed))
     try:
         is_local = ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_local = host == "localhost"
-    return LOCAL if is_local else ()
+    return tuple(dict.fromkeys((*LOCAL, host))) if is_local else ()
+
+
+def host_name(text: str) -> str:
+    """The name in ``name:port``.
+
+    >>> host_name("Box.example:80"), host_name("[::1]:80"), host_name("localhost")
+    ('box.example', '::1', 'localhost')
+    """
+    before, _, port = text.rpartition(":")
+    return (before if before and port.isdigit() else text).strip("[]").lower()

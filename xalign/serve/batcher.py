@@ -15,6 +15,10 @@ class BusyError(Exception):
     """Too many pairs wait already, or the service is ending."""
 
 
+class TooManyError(Exception):
+    """More pairs in one request than may wait at all."""
+
+
 class Batcher:
     """Aligns the pairs of all requests that wait, by ``run``, in a thread of its own.
 
@@ -44,8 +48,10 @@ class Batcher:
     def align(self, pairs: Sequence[SentencePair]) -> list[WordProbabilities]:
         """Word pairs of ``pairs``; waits for them.
 
-        Errors: `BusyError`, and those of ``run``.
+        Errors: `BusyError`, `TooManyError`, and those of ``run``.
         """
+        if len(pairs) > self.max_pairs:
+            raise TooManyError(f"expected at most {self.max_pairs} pairs, found {len(pairs)}")
         future: Future[list[WordProbabilities]] = Future()
         with self._changed:
             if not self._is_open or self._num_pairs + len(pairs) > self.max_pairs:

@@ -45,7 +45,7 @@ def check_name(name: str) -> None:
     if is_cached(name):
         return
     if is_offline():
-        why = f"{next(filter(os.environ.get, OFFLINE))} forbids to fetch it"
+        why = f"{next(filter(forbids, OFFLINE))} forbids to fetch it"
     elif can_reach_hub():
         return
     else:
@@ -79,11 +79,14 @@ def near(name: str) -> str | None:
     return known[found[0]] if found else None
 
 
-def is_offline(environment: Mapping[str, str] = os.environ) -> bool:
+def is_offline() -> bool:
     """Whether the environment forbids to fetch anything."""
-    return any(
-        environment.get(name, "0").lower() not in ("", "0", "no", "false") for name in OFFLINE
-    )
+    return any(map(forbids, OFFLINE))
+
+
+def forbids(name: str) -> bool:
+    """Whether an environment variable is set to other than 0 or no."""
+    return os.environ.get(name, "0").lower() not in ("", "0", "no", "false")
 
 
 def hub_cache(environment: Mapping[str, str] = os.environ) -> Path:
@@ -108,12 +111,14 @@ def can_reach_hub() -> bool:
     if any(map(os.environ.get, PROXIES)):
         return True
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    host, _, port = endpoint.partition("://")[2].partition("/")[0].partition(":")
+    scheme, _, rest = endpoint.partition("://")
+    host, _, port = rest.partition("/")[0].partition(":")
+    usual = 80 if scheme == "http" else 443
     answers: list[bool] = []
 
     def connect() -> None:
         try:
-            address = host, int(port) if port.isdigit() else 443
+            address = host, int(port) if port.isdigit() else usual
             socket.create_connection(address, timeout=SECONDS).close()
             answers.append(True)
         except OSError:
