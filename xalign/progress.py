@@ -166,7 +166,7 @@ def clock(seconds: float) -> str:
 
 
 class Reported(Protocol):
-    """What a status line shows: text, and a bar if the share that is done is known."""
+    """An activity for a status line: its text, and the share that is done, if it is known."""
 
     @property
     def share(self) -> float | None: ...

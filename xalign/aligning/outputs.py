@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.settings import Wanted
+from xalign.alignment import Direction
 from xalign.io.files import output
 from xalign.io.formats import WRITERS, AlignedPair
 from xalign.io.matrix import matrices
@@ -37,14 +38,19 @@ class ResultWriter:
     def write(self, pair: Segmented, found: WordProbabilities) -> None:
         """Write the wanted results of the next pair."""
         self.number += 1
-        links = found.scored(self.wanted.direction)
-        score = round(found.score, SCORE_DECIMALS)
-        aligned = AlignedPair(pair.shown, pair.place(links), score, pair.spans(links))
+        aligned = aligned_pair(pair, found, self.wanted.direction)
         self.out.write(WRITERS[self.wanted.format](self.number, aligned).encode())
         if self._scores:
-            self._scores.write(f"{score:.{SCORE_DECIMALS}f}\n".encode())
+            self._scores.write(f"{aligned.score:.{SCORE_DECIMALS}f}\n".encode())
         if self._matrix:
             self._matrix(self.number, found.matrix())
+
+
+def aligned_pair(pair: Segmented, found: WordProbabilities, direction: Direction) -> AlignedPair:
+    """A pair with its links in the user's words and its score, as formats take it."""
+    links = found.scored(direction)
+    score = round(found.score, SCORE_DECIMALS)
+    return AlignedPair(pair.shown, pair.place(links), score, pair.spans(links))
 
 
 def align_segmented(

@@ -180,7 +180,7 @@ def check_first_lines(path: str) -> None:
 
 
 def usable(parse: Callable[[str], Any], text: str) -> Any:
-    """What ``parse`` makes of an option's ``text``; its error is one of usage."""
+    """Parse an option's ``text``; a `ValueError` of ``parse`` becomes an error of usage."""
     try:
         return parse(text)
     except ValueError as error:

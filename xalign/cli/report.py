@@ -60,7 +60,7 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
 
 
 def hint(output: ScoredFile, gold: Gold) -> str | None:
-    """What seems to be wrong with an output that would score much better in another form."""
+    """The usual mistake without which an output would score much better, if there is one."""
     usual = sum(output.pairs, Score()).aer
     found = {
         name: sum(map(score_pair, changed, gold.alignments), Score()).aer

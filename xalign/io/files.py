@@ -157,7 +157,7 @@ def check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None] = 
 
 
 def place_of(path: str, standard: str) -> object:
-    """What identifies the file at ``path``, or behind a ``standard`` stream; None: no clash counts.
+    """Key of the file at ``path``, or behind the stream ``standard``; None for one without clashes.
 
     Pipes, terminals and devices such as /dev/null may be read and written at once.
     """

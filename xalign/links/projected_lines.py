@@ -19,7 +19,7 @@ from xalign.links.projection import (
     read_bio,
     write_bio,
 )
-from xalign.links.segmentation import Cut, Rule, Side, cut_raw, words_at
+from xalign.links.segmentation import Cut, Rule, Side, cut_raw, place_links, words_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +99,13 @@ def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved, scheme: Scheme
         if work.is_blank:
             resolved.lost += len(spans)
             spans = []
-        found = project_spans(spans, between_words(links, work), sizes[1], resolved)
+        found = project_spans(spans, place_links(links, work.src, work.tgt), sizes[1], resolved)
         yield " ".join(write_bio(found, sizes[1], scheme))
 
 
 def num_words(side: Side) -> int:
     """Number of words between white space."""
     return max((place for places in side.places for place in places), default=-1) + 1
-
-
-def between_words(links: ScoredAlignment, work: Work) -> ScoredAlignment:
-    """Links of the model's words as links of words between white space."""
-    found: dict[tuple[int, int], float] = {}
-    for (i, j), p in links.probabilities.items():
-        for a in work.src.places[i]:
-            for b in work.tgt.places[j]:
-                found[a, b] = max(p, found.get((a, b), 0.0))
-    return ScoredAlignment(found)
 
 
 def span_lines(rows: Iterable[Row], path: str, resolved: Resolved) -> Iterator[str]:

@@ -64,12 +64,7 @@ class Segmented:
 
     def place(self, links: ScoredAlignment) -> ScoredAlignment:
         """Links of the model's words as links of the user's, each with its highest probability."""
-        found: dict[Link, float] = {}
-        for (i, j), p in links.probabilities.items():
-            for a in self.src.places[i]:
-                for b in self.tgt.places[j]:
-                    found[a, b] = max(p, found.get((a, b), 0.0))
-        return ScoredAlignment(found)
+        return place_links(links, self.src, self.tgt)
 
     def spans(self, links: ScoredAlignment) -> tuple[Span, ...]:
         """Links of the model's words as spans of characters; empty without raw text."""
@@ -77,6 +72,16 @@ class Segmented:
             return ()
         found = sorted(links.probabilities.items())
         return tuple((*self.src.spans[i], *self.tgt.spans[j], p) for (i, j), p in found)
+
+
+def place_links(links: ScoredAlignment, src: Side, tgt: Side) -> ScoredAlignment:
+    """Links of the model's words as links of the user's, each with its highest probability."""
+    found: dict[Link, float] = {}
+    for (i, j), p in links.probabilities.items():
+        for a in src.places[i]:
+            for b in tgt.places[j]:
+                found[a, b] = max(p, found.get((a, b), 0.0))
+    return ScoredAlignment(found)
 
 
 def join_pieces(pieces: Sequence[str], kind: Pieces) -> Side:

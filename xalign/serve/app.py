@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import xalign
+from xalign.aligning.outputs import aligned_pair
 from xalign.alignment import Direction, ScoredAlignment, SentencePair
 from xalign.errors import XalignError
 from xalign.io.char_spans import read_char_spans, write_char_spans
-from xalign.io.formats import WRITERS, AlignedPair, Format
+from xalign.io.formats import WRITERS, Format
 from xalign.links.inline_tags import project_markup
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.projected_lines import (
     Work,
-    between_words,
     carry_spans,
     check_spans,
     num_words,
@@ -40,14 +40,13 @@ from xalign.links.projection import (
     read_bio,
     write_bio,
 )
-from xalign.links.segmentation import Cut, Level, Segmented, segmenter, tokenizer
+from xalign.links.segmentation import Cut, Level, Segmented, place_links, segmenter, tokenizer
 from xalign.serve.batcher import BusyError, TooManyError
 
 Align = Callable[[Sequence[SentencePair]], list[WordProbabilities]]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 MAX_BODY = 1 << 20
 """Bytes of a request."""
-SCORE_DECIMALS = 6
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -237,17 +236,14 @@ def written(
     number: int, pair: Segmented, words: WordProbabilities, format: Format, direction: Direction
 ) -> Any:
     """The alignment of a pair in a format: an object for jsonl, else text without a line end."""
-    links = words.scored(direction)
-    score = round(words.score, SCORE_DECIMALS)
-    aligned = AlignedPair(pair.shown, pair.place(links), score, pair.spans(links))
-    text = WRITERS[format](number, aligned).removesuffix("\n")
+    text = WRITERS[format](number, aligned_pair(pair, words, direction)).removesuffix("\n")
     return json.loads(text) if format == "jsonl" else text
 
 
 def projected(
     work: Work, label: Any, links: ScoredAlignment, kind: str, scheme: Scheme, resolved: Resolved
 ) -> Any:
-    """What is carried over to one target: text with markup, tags, or spans."""
+    """The target of a pair with the labels of its source: text with markup, tags, or spans."""
     if work.markup:
         src, tgt = work.src.spans, work.tgt.spans
         return project_markup(work.markup, src, work.tgt_text, tgt, links, resolved)
@@ -259,7 +255,10 @@ def projected(
             raise RequestError(400, f"expected {num_words(work.src)} tags, found {len(tags)}")
         try:
             found = project_spans(
-                read_bio(tags), between_words(links, work), num_words(work.tgt), resolved
+                read_bio(tags),
+                place_links(links, work.src, work.tgt),
+                num_words(work.tgt),
+                resolved,
             )
         except ValueError as error:
             raise RequestError(400, str(error)) from error
