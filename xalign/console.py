@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +23,32 @@ def say(message: str, prefix: str = "xalign: ") -> None:
             print(f"{prefix}{message}", file=sys.stderr, flush=True)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asked the process to end."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.signal_number = signal_number
+
+
+def catch_signals() -> None:
+    """From now on, raise `Stopped` at the signals that end a process, so that it tidies up.
+
+    A signal that the caller ignores, as nohup does, stays ignored.
+    """
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with contextlib.suppress(ValueError):  # only the main thread may
+                signal.signal(number, stop)
+
+
 def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str]:
-    """Exit code of a program, and its error message: 1, or 130 when interrupted, else 0.
+    """Exit code of a program, and its error message: 1, or 128 + number of a signal, else 0.
 
     A reader that closes our output early, such as ``head``, has read enough: that is success. With
     ``reraise``, an error is raised again, for its traceback.
@@ -39,7 +64,8 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
         if reraise:
             raise
         if isinstance(error, KeyboardInterrupt):
-            return 130, "interrupted"
+            number = getattr(error, "signal_number", signal.SIGINT)
+            return 128 + number, "; ".join(["interrupted", *getattr(error, "__notes__", ())])
         if isinstance(error, OSError):  # a full disk, for example
             return 1, f"{error.filename or 'output'}: {error.strerror or error}"
         return 1, str(error)

@@ -37,17 +37,21 @@ class Counted(Protocol):
 
 @dataclass(slots=True)
 class Meter:
-    """Reports the rate of pairs and, where the input has a size, the share and the time left."""
+    """Reports the rate of pairs and, where the input has a size, the share and the time left.
+
+    ``before`` pairs were aligned by an earlier process.
+    """
 
     source: Measured
     counts: Counted
     device: str
     started: float = field(default_factory=time.perf_counter)
+    before: int = 0
 
     @property
     def rate(self) -> float:
         """Pairs per second so far."""
-        return self.counts.done / max(time.perf_counter() - self.started, 1e-9)
+        return (self.counts.done - self.before) / max(time.perf_counter() - self.started, 1e-9)
 
     @property
     def share(self) -> float | None:

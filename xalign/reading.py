@@ -6,7 +6,7 @@ from pathlib import Path
 from xalign.alignment import Alignment, GoldAlignment, SentencePair
 from xalign.errors import XalignError
 from xalign.io import gold, links, pairs
-from xalign.io.files import Source
+from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.links.metrics import Score, score_pair
 
 PathLike = str | Path
@@ -19,7 +19,7 @@ def read_pairs(path: PathLike) -> Iterator[SentencePair]:
 
     Errors: `InputError` at the first line that cannot be read.
     """
-    source = Source(str(path))
+    source = Source(str(path), MAX_LINE_BYTES)
     return pairs.read_pairs(source, source.name)
 
 

@@ -40,8 +40,9 @@ from bin.recipes.first_model import (
     say,
 )
 from xalign.alignment import Link
-from xalign.io.files import Source, whole
+from xalign.io.files import Source
 from xalign.io.links import read_any_links
+from xalign.io.outputs import whole
 from xalign.training.run import read_metrics
 from xalign.weights.checkpoint import DEFAULT, load, save_folder
 

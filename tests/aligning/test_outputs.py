@@ -11,6 +11,7 @@ from tests.conftest import tiny_aligner
 from xalign.aligning.outputs import ResultWriter, align_segmented
 from xalign.aligning.settings import Wanted
 from xalign.errors import InputError
+from xalign.io.outputs import Outputs
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.segmentation import Segmented, segmenter
 
@@ -28,7 +29,7 @@ def first_words() -> WordProbabilities:
 
 def test_pairs_are_numbered_from_1() -> None:
     out = io.BytesIO()
-    with ResultWriter(Wanted(format="naacl"), out) as writer:
+    with ResultWriter(Wanted(format="naacl"), out, Outputs()) as writer:
         for _ in range(2):
             writer.write(pair("ja", "yes"), first_words())
     assert out.getvalue() == b"1 1 1 S 0.5\n2 1 1 S 0.5\n"
@@ -36,7 +37,10 @@ def test_pairs_are_numbered_from_1() -> None:
 
 def test_scores_appear_when_all_pairs_are_written(tmp_path: Path) -> None:
     scores = tmp_path / "scores"
-    with ResultWriter(Wanted(scores=str(scores)), io.BytesIO()) as writer:
+    with (
+        Outputs() as outputs,
+        ResultWriter(Wanted(scores=str(scores)), io.BytesIO(), outputs) as writer,
+    ):
         writer.write(pair("ja", "yes"), first_words())
         assert not scores.exists()
     assert scores.read_text() == "0.500000\n"

@@ -1,11 +1,8 @@
 """The command line as a whole: errors, exit codes, streams, and the way from text to a score."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -66,33 +63,8 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Aligner, "from_settings", interrupt)
     done = run("align", stdin=b"")
-    assert (done.exit_code, done.stderr) == (130, "xalign: interrupted\n")
-
-
-@pytest.mark.slow
-def test_an_interrupted_process_leaves_no_output(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "xalign", "align", "-o", str(tmp_path / "out")]
-    # coverage holds a lock that an interrupt may leave locked: this process goes without it
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        # a shell ignores interrupts for what it runs in the background, and so would the process
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        assert process.stdin is not None
-        process.stdin.write(b"das Haus ||| the house\n" * 1000)
-        process.stdin.flush()
-        while not list(tmp_path.iterdir()):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        assert process.stderr is not None
-        assert process.stderr.read() == b"xalign: interrupted\n"
-    assert list(tmp_path.iterdir()) == []
+    assert done.exit_code == 130
+    assert done.stderr.startswith("xalign: interrupted; 0 pairs were aligned")
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 from backports import zstd
 
 from xalign.errors import InputError
-from xalign.io.files import Source, output
+from xalign.io.files import Source
+from xalign.io.outputs import output
 
 TEXT = b"eins ||| one\nzwei ||| two\n" * 1000
 SUFFIXES = ["", ".gz", ".xz", ".zst"]

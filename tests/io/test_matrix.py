@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from xalign.errors import InputError
 from xalign.io.matrix import matrices, read_matrices
+from xalign.io.outputs import output
 
 FLOATS = st.floats(0, 1, width=32)
 
@@ -27,7 +28,7 @@ def test_what_is_read_is_what_was_written(
 ) -> None:
     written.append(np.zeros((0, 0), dtype=np.float32))  # an empty pair
     path = str(tmp_path / name)
-    with matrices(path) as write:
+    with output(path) as out, matrices(out, path) as write:
         for number, matrix in enumerate(written, 1):
             write(number, matrix)
     found = list(read_matrices(path))

@@ -113,11 +113,16 @@ class Aligner:
 
         Errors: `ModelError`, `DeviceError`.
         """
+        choose_devices(settings.device)  # before a model is loaded for one that is not there
+        return cls.from_checkpoint(checkpoint_of(settings), settings)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, settings: AlignerSettings) -> "Aligner":
+        """Aligner of a ``checkpoint`` of `checkpoint_of`, on the machine that ``settings`` name.
+
+        Errors: `DeviceError`.
+        """
         devices = choose_devices(settings.device)
-        layer, threshold = settings.layer, settings.threshold
-        checkpoint = load(settings.model, None if layer is None else separate(layer))
-        if threshold is not None:
-            checkpoint = replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))
         is_gpu = devices[0].type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
         return cls(
@@ -276,6 +281,18 @@ def records(
         columns = src[k], tgt[k], link[k], forward[k], backward[k], linked[k] > 0
         found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
     return found
+
+
+def checkpoint_of(settings: AlignerSettings) -> Checkpoint:
+    """The model that ``settings`` name, with its rule as they ask for.
+
+    Errors: `ModelError`.
+    """
+    layer, threshold = settings.layer, settings.threshold
+    checkpoint = load(settings.model, None if layer is None else separate(layer))
+    if threshold is None:
+        return checkpoint
+    return replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))
 
 
 def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import tee
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.settings import Wanted
 from xalign.alignment import Direction
-from xalign.io.files import output
 from xalign.io.formats import WRITERS, AlignedPair
 from xalign.io.matrix import matrices
 from xalign.links.probabilities import WordProbabilities
@@ -17,19 +16,30 @@ from xalign.links.segmentation import Segmented
 SCORE_DECIMALS = 6
 
 
-class ResultWriter:
-    """Writes the ``wanted`` results of pairs, numbered from 1; files appear at the end."""
+class Opens(Protocol):
+    """Opens files to write."""
 
-    def __init__(self, wanted: Wanted, out: BinaryIO) -> None:
-        self.wanted, self.out = wanted, out
-        self.number = 0
+    def open(self, path: str) -> BinaryIO: ...
+
+
+class ResultWriter:
+    """Writes the ``wanted`` results of pairs: links to ``out``, the rest to files of ``outputs``.
+
+    ``number`` is that of the last pair before the first.
+    """
+
+    def __init__(self, wanted: Wanted, out: BinaryIO, outputs: Opens, number: int = 0) -> None:
+        self.wanted, self.out, self.outputs, self.number = wanted, out, outputs, number
         self._files = ExitStack()
 
     def __enter__(self) -> "ResultWriter":
         self._files.__enter__()
         scores, matrix = self.wanted.scores, self.wanted.matrix
-        self._scores = self._files.enter_context(output(scores)) if scores else None
-        self._matrix = self._files.enter_context(matrices(matrix)) if matrix else None
+        self._scores = self.outputs.open(scores) if scores else None
+        self._matrix = None
+        if matrix:
+            file = self.outputs.open(matrix)
+            self._matrix = self._files.enter_context(matrices(file, matrix))
         return self
 
     def __exit__(self, *error: object) -> bool | None:

@@ -19,7 +19,8 @@ from xalign.aligning.aligner import Aligner, Counts
 from xalign.aligning.devices import prepare_memory
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
-from xalign.io.files import BOM, output
+from xalign.io.files import BOM
+from xalign.io.outputs import output
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
 

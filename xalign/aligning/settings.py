@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from xalign.alignment import Direction
+from xalign.io.files import MAX_LINE_BYTES
 from xalign.io.formats import Format
 from xalign.links.segmentation import Level, Pieces, Rule
 from xalign.model.config import Precision
@@ -40,6 +41,9 @@ class Inputs:
     shard: Annotated[
         str | None, Setting("Align only part I of N, given as I/N.", panel="Machine")
     ] = None
+    max_line_bytes: Annotated[
+        int, Setting("Longest line in bytes; a longer one cannot be read.", min=1, panel="Machine")
+    ] = MAX_LINE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

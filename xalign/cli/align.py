@@ -1,26 +1,24 @@
 """The command `xalign align`: from options to a stream, and the summary at its end."""
 
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-import xalign
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words, Workers
 from xalign.alignment import SentencePair
-from xalign.cli.inputs import check_first_lines, open_pairs
+from xalign.cli.inputs import check_first_lines
+from xalign.cli.job import Job, run_job
 from xalign.cli.options import grouped
 from xalign.cli.usage import COMMON
-from xalign.console import BadLines, is_terminal, say
+from xalign.console import BadLines, say
 from xalign.errors import InputError
-from xalign.io.files import check_outputs, output
-from xalign.links.notices import Watched
+from xalign.io.journal import JOURNAL, PARTIAL
+from xalign.io.outputs import check_outputs
 from xalign.links.segmentation import Cut
-from xalign.progress import Meter, Phase, status_line
+from xalign.progress import Meter, status_line
 from xalign.weights.names import check_name
 
 Files = Annotated[
@@ -56,6 +54,14 @@ Rejects = Annotated[
         help="Write lines that cannot be read, each with its place and the reason.",
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        rich_help_panel="Output",
+        help="Go on with this job if it was stopped; keep a journal beside -o.",
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", rich_help_panel=COMMON, help="No progress, no summary.")
 ]
@@ -71,6 +77,7 @@ def align(
     files: Files = None,
     output_path: Output = "-",
     rejects: Rejects = None,
+    resume: Resume = False,
     strict: Strict = False,
     lenient: Lenient = False,
     quiet: Quiet = False,
@@ -88,76 +95,19 @@ def align(
     inputs = replace(inputs, input=(*inputs.input, *(files or ())))
     if strict and lenient:
         raise typer.BadParameter("give --strict or --lenient, not both")
+    job = Job(inputs, wanted, words, settings, output_path, rejects, resume, quiet)
     check_options(words, workers)
-    check_files(inputs, wanted, output_path, rejects)
+    check_files(job)
+    if resume:
+        check_resume(job, workers)
     check_name(settings.model)
     bad = BadLines(strict, is_lenient=lenient)
     if workers.engine == "local":
-        align_here(inputs, wanted, words, settings, output_path, rejects, bad, quiet)
+        run_job(job, SentencePair.from_text if job.is_plain else cutter(words), bad)
         return
     needs_more = words != Words() or not wanted.is_plain or wanted.line_buffered
     check_ray(inputs, output_path, needs_more or strict or rejects is not None)
     align_by_ray(inputs.input[0], output_path, settings, workers.workers, bad, quiet)
-
-
-def align_here(
-    inputs: Inputs,
-    wanted: Wanted,
-    words: Words,
-    settings: AlignerSettings,
-    output_path: str,
-    rejects: str | None,
-    bad: BadLines,
-    quiet: bool,
-) -> None:
-    """Align in this process, and print the summary."""
-    from xalign.aligning.devices import prepare_memory
-
-    prepare_memory()
-    is_plain = wanted.is_plain and words == Words()
-    with ExitStack() as stack:
-        bad.rejects = stack.enter_context(output(rejects)) if rejects else None
-        out = stack.enter_context(output(output_path))
-        is_typed = not inputs.input and inputs.source is None and is_terminal(sys.stdin)
-        line = stack.enter_context(status_line(is_quiet=quiet or is_typed))
-        make = SentencePair.from_text if is_plain else cutter(words)
-        watched = Watched(
-            make, say, is_cut=words.level == "tokens", unicode=words.words == "unicode"
-        )
-        measured, pairs = open_pairs(inputs, bad, watched, "| xalign align")
-        stack.enter_context(closing(measured))
-        line.show(Phase("loading the model"))
-        aligner = xalign.Aligner.from_settings(settings)
-        meter = Meter(measured, aligner.counts, aligner.where)
-        line.show(meter)
-        groups = ([pair] for pair in pairs) if wanted.line_buffered else [pairs]
-        write = write_links if is_plain else write_results
-        write(aligner, groups, wanted, line.before(out, output_path))
-    if wanted.format == "tsv" and watched.other_spaces:
-        say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
-    if not quiet:
-        say(meter.summary(bad.count))
-
-
-def write_links(aligner: Any, groups: Any, wanted: Wanted, out: Any) -> None:
-    """Write a line of links for each pair of each group."""
-    from xalign.io.pharaoh import pharaoh
-
-    for group in groups:
-        for alignment in aligner.align(group):
-            out.write(pharaoh(alignment))
-        out.flush()
-
-
-def write_results(aligner: Any, groups: Any, wanted: Wanted, out: Any) -> None:
-    """Write all that is ``wanted`` of each pair of each group."""
-    from xalign.aligning.outputs import ResultWriter, align_segmented
-
-    with ResultWriter(wanted, out) as writer:
-        for group in groups:
-            for found in align_segmented(aligner, group):
-                writer.write(*found)
-            out.flush()
 
 
 def check_options(words: Words, workers: Workers) -> None:
@@ -176,16 +126,27 @@ def check_options(words: Words, workers: Workers) -> None:
         raise typer.BadParameter("--pieces is for text that is cut already; leave out --tokenize")
 
 
-def check_files(inputs: Inputs, wanted: Wanted, output_path: str, rejects: str | None) -> None:
+def check_files(job: Job) -> None:
     """Stop if an output is an input or another output, or cannot be written."""
-    written = [output_path, wanted.scores, wanted.matrix, rejects]
-    if written.count("-") > 1:
+    if job.written.count("-") > 1:
         raise typer.BadParameter("only one output can be standard output")
-    if any(path and path.endswith(".npz") and path != wanted.matrix for path in written):
+    if any(path.endswith(".npz") and path != job.wanted.matrix for path in job.written):
         raise typer.BadParameter("a file .npz is for --matrix alone")
-    is_pair = inputs.source is not None or inputs.target is not None
-    read = [*inputs.input, inputs.source, inputs.target]
-    check_outputs(written, read if is_pair or inputs.input else ["-"])
+    check_outputs(job.written, job.read)
+
+
+def check_resume(job: Job, workers: Workers) -> None:
+    """Stop if a job cannot go on after it was stopped."""
+    if workers.engine == "ray":
+        raise typer.BadParameter("--engine ray goes on by itself; leave out --resume")
+    if "-" in (*job.written, *job.read):
+        raise typer.BadParameter("--resume takes files: -i FILE -o FILE")
+    if job.wanted.line_buffered:
+        raise typer.BadParameter("--resume writes many lines at once; leave out --line-buffered")
+    if (job.wanted.matrix or "").endswith(".npz"):
+        raise typer.BadParameter("--resume cannot go on with a .npz; write --matrix as .jsonl.gz")
+    written = [Path(path + suffix) for path in job.written for suffix in (PARTIAL, JOURNAL)]
+    check_outputs([*job.written, *map(str, written)], job.read)
 
 
 def check_ray(inputs: Inputs, output_path: str, needs_more: bool) -> None:

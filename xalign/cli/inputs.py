@@ -13,7 +13,7 @@ from xalign.aligning.settings import Inputs
 from xalign.alignment import SentencePair
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.io.pairs import Columns, parse_columns, read_as, read_two_as
 from xalign.io.shard import Shard, open_shards, parse_shard
 from xalign.io.sniff import advice, kind_of
@@ -54,20 +54,24 @@ class Chain:
 
 
 def open_pairs(
-    inputs: Inputs, bad: BadLines, watched: Watched[Pair], into: str = ""
+    inputs: Inputs, bad: BadLines, watched: Watched[Pair], into: str = "", skip: int = 0
 ) -> tuple[Chain, Iterator[Pair]]:
     """The input to measure progress by, and the pairs in it, made by ``watched``.
 
-    ``into`` is the end of a command line that reads standard input, for advice.
+    ``into`` is the end of a command line that reads standard input, for advice. The first ``skip``
+    lines are passed over.
     """
     if inputs.source is not None or inputs.target is not None:
         watched.one_file = False
-        return open_two_files(inputs, bad, watched)
+        return open_two_files(inputs, bad, watched, skip)
     columns = usable(parse_columns, inputs.columns) if inputs.columns else None
     paths = inputs.input or ("-",)
     if paths.count("-") > 1:
         raise typer.BadParameter("only one -i can be standard input")
-    parts = open_parts(paths, usable(parse_shard, inputs.shard) if inputs.shard else None)
+    shard = usable(parse_shard, inputs.shard) if inputs.shard else None
+    parts = open_parts(paths, shard, inputs.max_line_bytes)
+    for part in parts:
+        skip -= part.skip(skip)
     if "-" in paths and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
     other = parts[1].name if len(parts) == 2 else ""
@@ -75,18 +79,20 @@ def open_pairs(
     return Chain(parts), chain.from_iterable(opened)
 
 
-def open_parts(paths: Sequence[str], shard: tuple[int, int] | None) -> Sequence[Part]:
+def open_parts(
+    paths: Sequence[str], shard: tuple[int, int] | None, max_line_bytes: int
+) -> Sequence[Part]:
     """All inputs, or the parts of them that are in a shard; none stays open after an error."""
     if shard:
-        return open_shards(paths, *shard)
+        return open_shards(paths, *shard, max_line_bytes)
     with ExitStack() as stack:
-        parts = [stack.enter_context(closing(Source(path))) for path in paths]
+        parts = [stack.enter_context(closing(Source(path, max_line_bytes))) for path in paths]
         stack.pop_all()
     return parts
 
 
 def open_two_files(
-    inputs: Inputs, bad: BadLines, watched: Watched[Pair]
+    inputs: Inputs, bad: BadLines, watched: Watched[Pair], skip: int
 ) -> tuple[Chain, Iterator[Pair]]:
     """The pairs of two files side by side; see `open_pairs`."""
     source, target = inputs.source, inputs.target
@@ -96,17 +102,18 @@ def open_two_files(
         raise typer.BadParameter("--columns is for lines of -i")
     if source == target == "-":
         raise typer.BadParameter("-s and -t cannot both be standard input")
-    first = 1
+    size = inputs.max_line_bytes
     if not inputs.shard:
-        src, tgt = open_parts([source, target], None)
+        src, tgt = open_parts([source, target], None, size)
     else:
         number, total = usable(parse_shard, inputs.shard)
-        (src,) = open_shards([source], number, total)
-        first = src.start + 1
+        (src,) = open_shards([source], number, total, size)
         # the last shard also finds lines beyond the end
-        tgt = Shard(Source(target), src.start, None if number == total else src.count)
+        tgt = Shard(Source(target, size), src.start, None if number == total else src.count)
+    for side in (src, tgt):
+        side.skip(skip)
     lines = text_lines(src, bad), text_lines(tgt, bad)
-    pairs = read_two_as(watched, *lines, src.name, tgt.name, bad, first)
+    pairs = read_two_as(watched, *lines, src.name, tgt.name, bad, src.first)
     hint = "run for example: iconv -f latin1 -t utf-8 on both files"
     return Chain([src, tgt]), readable(pairs, src, bad, watched, lambda: hint)
 
@@ -126,8 +133,7 @@ def pairs_in(
             return f"expected at least {max(columns)} columns, separated by TABs"
         return advice(part.head, part.name, into, other)
 
-    first = part.start + 1 if isinstance(part, Shard) else 1
-    pairs = read_as(watched, text_lines(part, bad), part.name, bad, first, columns)
+    pairs = read_as(watched, text_lines(part, bad), part.name, bad, part.first, columns)
     return readable(pairs, part, bad, watched, hint)
 
 
@@ -164,7 +170,11 @@ def readable(
         yield pair
         if number == FIRST_LINES and watched.good == good:
             break
-    if watched.good == good and bad.count + watched.garbled > unread and not bad.is_lenient:
+    if (
+        watched.good == good
+        and bad.count + watched.garbled > unread
+        and not (bad.is_lenient or part.skipped)
+    ):
         lines = "its only line is no" if number == 1 else f"none of its first {number} lines is a"
         raise InputError(part.name, 0, f"{lines} sentence pair; {hint()}")
     yield from pairs
@@ -174,7 +184,7 @@ def check_first_lines(path: str) -> None:
     """Raise the error of `readable`, if the first lines of the file at ``path`` give one."""
     silent = BadLines(say=lambda _: None)
     watched = Watched(SentencePair.from_text, lambda _: None)
-    with closing(Source(path)) as source:
+    with closing(Source(path, MAX_LINE_BYTES)) as source:
         for _ in islice(pairs_in(source, silent, watched), FIRST_LINES + 1):
             pass
 

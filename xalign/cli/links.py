@@ -9,7 +9,8 @@ import typer
 
 from xalign.console import is_terminal, say
 from xalign.errors import InputError
-from xalign.io.files import Source, check_outputs, output
+from xalign.io.files import Source
+from xalign.io.outputs import check_outputs, output
 
 
 def symmetrize(

@@ -17,7 +17,7 @@ from xalign.cli.serve import serve
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
 from xalign.cli.usage import Group, command_class
-from xalign.console import outcome, print_warnings, say
+from xalign.console import catch_signals, outcome, print_warnings, say
 
 P = ParamSpec("P")
 
@@ -48,6 +48,7 @@ def main(
 ) -> None:
     """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
     os.environ["XALIGN_DEBUG"] = "1" if debug else ""
+    catch_signals()
     print_warnings()
 
 

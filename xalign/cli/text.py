@@ -15,8 +15,9 @@ from xalign.cli.inputs import Chain, open_pairs
 from xalign.cli.options import grouped
 from xalign.console import BadLines, say
 from xalign.errors import InputError, XalignError
-from xalign.io.files import Source, check_outputs, output
+from xalign.io.files import Source
 from xalign.io.links import find_links
+from xalign.io.outputs import check_outputs, output
 from xalign.links.lexicon import PairCounts, table_line, word_links
 from xalign.links.notices import Watched
 from xalign.links.projected_lines import Row, bio_lines, inline_lines, span_lines, worker

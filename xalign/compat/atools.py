@@ -12,7 +12,8 @@ from typing import BinaryIO, cast
 from xalign.alignment import Alignment, GoldAlignment
 from xalign.compat.running import guarded, say
 from xalign.errors import InputError
-from xalign.io.files import Source, output
+from xalign.io.files import Source
+from xalign.io.outputs import output
 from xalign.io.pharaoh import pharaoh, read_links_after_text, read_two_alignments
 from xalign.links.metrics import Score, score_pair
 from xalign.links.symmetrize import Method, invert, symmetrize

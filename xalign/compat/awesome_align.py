@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from xalign.alignment import SentencePair
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
-from xalign.io.files import Source, check_outputs, output
+from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.outputs import check_outputs, output
 from xalign.io.pairs import read_as
 from xalign.io.pharaoh import pharaoh
 
@@ -52,7 +53,7 @@ def run(arguments: list[str]) -> None:
     if chosen.model_name_or_path not in (None, THEIRS):
         os.environ.setdefault("XALIGN_MODEL", chosen.model_name_or_path)
     bad = BadLines()
-    source = Source(chosen.data_file)
+    source = Source(chosen.data_file, MAX_LINE_BYTES)
     kept: list[SentencePair] = []
 
     def make(src: str, tgt: str) -> SentencePair:

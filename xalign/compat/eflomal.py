@@ -18,7 +18,8 @@ from xalign.alignment import SentencePair, parse_link, split_words
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
 from xalign.errors import InputError, XalignError
-from xalign.io.files import Source, check_outputs
+from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.outputs import check_outputs
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
 from xalign.links.probabilities import Floats
@@ -229,10 +230,10 @@ def run(arguments: list[str]) -> None:
     check_outputs(written, [chosen.input, chosen.source, chosen.target])
     bad = BadLines()
     if chosen.input:
-        source = Source(chosen.input)
+        source = Source(chosen.input, MAX_LINE_BYTES)
         pairs = read_pairs(source, source.name, bad)
     else:
-        src, tgt = Source(chosen.source), Source(chosen.target)
+        src, tgt = (Source(path, MAX_LINE_BYTES) for path in (chosen.source, chosen.target))
         pairs = read_two_files(src, tgt, src.name, tgt.name, bad)
     aligner = Aligner()
     aligner.align_pairs(pairs, *links, chosen.forward_scores, chosen.reverse_scores)

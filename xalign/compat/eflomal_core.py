@@ -11,7 +11,8 @@ from xalign.alignment import SentencePair, split_words
 from xalign.compat.eflomal import Aligner
 from xalign.compat.running import guarded
 from xalign.errors import InputError
-from xalign.io.files import Source, check_outputs
+from xalign.io.files import Source
+from xalign.io.outputs import check_outputs
 
 UNUSED = ["m", "n", "N", "1", "2", "3", "M", "p", "i", "l", "P"]
 """Options for learning, which have no effect here."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from xalign.compat.eflomal import calculate_priors, write_priors
 from xalign.compat.running import guarded, say
 from xalign.errors import InputError
-from xalign.io.files import Source, check_outputs, whole
+from xalign.io.files import Source
+from xalign.io.outputs import check_outputs, whole
 from xalign.io.pairs import read_pairs
 
 

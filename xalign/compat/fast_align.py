@@ -14,7 +14,8 @@ from pathlib import Path
 from xalign.alignment import SentencePair
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
-from xalign.io.files import Source, check_outputs, output
+from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.outputs import check_outputs, output
 from xalign.io.pairs import read_as
 from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities
 from xalign.links.segmentation import Segmented, segmenter
@@ -70,7 +71,7 @@ def run(arguments: list[str]) -> None:
         say(f"fast_align: {chosen.force_align} is not there; it is not needed")
     check_outputs(["-", chosen.conditional_probabilities], [chosen.input])
     bad = BadLines()
-    source = Source(chosen.input)
+    source = Source(chosen.input, MAX_LINE_BYTES)
     pairs = read_as(segmenter(None, "words", None), source, source.name, bad)
     aligner = load_aligner()
     force = chosen.force_align is not None

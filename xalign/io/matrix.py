@@ -4,40 +4,39 @@ import contextlib
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xalign.errors import InputError
-from xalign.io.files import Source, output
+from xalign.io.files import Source
 
 Matrix = NDArray[np.float32]
 
 
 @contextlib.contextmanager
-def matrices(path: str) -> Iterator[Callable[[int, Matrix], None]]:
+def matrices(out: BinaryIO, path: str) -> Iterator[Callable[[int, Matrix], None]]:
     """Function that writes the matrix (source words, target words) of a pair, by its number.
 
-    If ``path`` ends in ``.npz``, the name of the array is the number; else a line is
-    ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``, compressed by suffix. The file appears when it
-    is whole.
+    If ``path``, where ``out`` is written to, ends in ``.npz``, the name of the array is the number;
+    else a line is ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``.
     """
-    with output(path) as out:
-        if not path.endswith(".npz"):
+    if not path.endswith(".npz"):
 
-            def write_line(number: int, matrix: Matrix) -> None:
-                rows = [list(map(float, row.astype(str))) for row in matrix]
-                out.write(json.dumps({"pair": number, "matrix": rows}).encode() + b"\n")
+        def write_line(number: int, matrix: Matrix) -> None:
+            rows = [list(map(float, row.astype(str))) for row in matrix]
+            out.write(json.dumps({"pair": number, "matrix": rows}).encode() + b"\n")
 
-            yield write_line
-            return
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        yield write_line
+        return
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
 
-            def write_array(number: int, matrix: Matrix) -> None:
-                with archive.open(f"{number}.npy", "w") as file:
-                    np.lib.format.write_array(file, matrix, allow_pickle=False)
+        def write_array(number: int, matrix: Matrix) -> None:
+            with archive.open(f"{number}.npy", "w") as file:
+                np.lib.format.write_array(file, matrix, allow_pickle=False)
 
-            yield write_array
+        yield write_array
 
 
 def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:

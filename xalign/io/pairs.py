@@ -6,11 +6,13 @@ from typing import NoReturn, TypeVar
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.files import side_by_side
+from xalign.io.files import LongLine, side_by_side
 
 Pair = TypeVar("Pair")
 Make = Callable[[str, str], Pair]
 """Function that makes a pair of the text of both sides."""
+MAX_WORDS = 50_000
+"""Most words of a side."""
 SEPARATOR = re.compile(r"\t|(?<![^ ])\|\|\|(?![^ \t])")
 """A TAB, or ``|||`` as a word of its own; the first one in a line splits it, as in fast_align."""
 
@@ -27,8 +29,10 @@ def stop(error: InputError) -> NoReturn:
 def decode(line: bytes, path: str, number: int) -> str:
     """Text of a line.
 
-    Errors: `InputError` when it is not UTF-8.
+    Errors: `InputError` when it is not UTF-8, or longer than its reader allows.
     """
+    if isinstance(line, LongLine):
+        raise InputError(path, number, f"{line.message}; see --max-line-bytes", line)
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -72,10 +76,19 @@ def read_as(
             sides = pick_columns(text, columns) if columns else split_pair(text)
             if sides is None:
                 raise InputError(path, number, expected_pair(text, columns), line)
+            check_length(sides, path, number, line)
         except InputError as error:
             on_bad(error)
             sides = "", ""
         yield make(*sides)
+
+
+def check_length(sides: tuple[str, str], path: str, number: int, line: bytes = b"") -> None:
+    """Raise `InputError` if a side has more than `MAX_WORDS` words."""
+    for side in sides:
+        if len(side) >= 2 * MAX_WORDS and (found := len(side.split())) > MAX_WORDS:
+            expected = f"expected at most {MAX_WORDS:,} words a side"
+            raise InputError(path, number, f"{expected}, found {found:,}", line)
 
 
 def split_pair(text: str) -> tuple[str, str] | None:
@@ -162,6 +175,7 @@ def read_two_as(
     for number, (src_line, tgt_line) in enumerate(lines, first):
         try:
             sides = decode(src_line, src_path, number), decode(tgt_line, tgt_path, number)
+            check_length(sides, src_path, number)
         except InputError as error:
             error.raw = src_line + b"\t" + tgt_line
             on_bad(error)

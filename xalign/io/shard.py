@@ -7,7 +7,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import MAX_LINE_BYTES, Source
 
 
 @dataclass(slots=True)
@@ -21,6 +21,13 @@ class Shard:
     start: int
     count: int | None
     position: int = 0
+    skipped: int = 0
+    _begun: Iterator[bytes] | None = None
+
+    @property
+    def first(self) -> int:
+        """Number, in the whole input, of the first line that is read."""
+        return self.start + self.skipped + 1
 
     @property
     def name(self) -> str:
@@ -41,8 +48,18 @@ class Shard:
         """Close the input."""
         self.source.close()
 
+    def skip(self, count: int) -> int:
+        """Pass over the next ``count`` lines, before any is read; return how many there were."""
+        self._begun = self._read()
+        self.skipped = sum(1 for _ in islice(self._begun, count))
+        return self.skipped
+
     def __iter__(self) -> Iterator[bytes]:
         """Lines without their ends."""
+        lines, self._begun = self._begun or self._read(), None
+        return lines
+
+    def _read(self) -> Iterator[bytes]:
         stop = None if self.count is None else self.start + self.count
         try:
             for line in islice(self.source, self.start, stop):
@@ -67,7 +84,9 @@ def parse_shard(text: str) -> tuple[int, int]:
     return number, total
 
 
-def open_shards(paths: Sequence[str], number: int, total: int) -> list[Shard]:
+def open_shards(
+    paths: Sequence[str], number: int, total: int, max_line_bytes: int = MAX_LINE_BYTES
+) -> list[Shard]:
     """Shard ``number`` of ``total`` of the lines of all files at ``paths``, one part for each file.
 
     All shards in order are the whole. The lines are counted first, so that the sizes of shards
@@ -78,11 +97,11 @@ def open_shards(paths: Sequence[str], number: int, total: int) -> list[Shard]:
     for path in paths:
         if path == "-" or (Path(path).exists() and not Path(path).is_file()):
             raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
-    ends = list(accumulate(sum(1 for _ in Source(path)) for path in paths))
+    ends = list(accumulate(sum(1 for _ in Source(path, max_line_bytes)) for path in paths))
     start, stop = (ends[-1] * k // total for k in (number - 1, number))
     shards = []
     for path, first, end in zip(paths, [0, *ends], ends, strict=False):
         inside = range(max(start, first), min(stop, end))
         if inside or len(paths) == 1:
-            shards.append(Shard(Source(path), inside.start - first, len(inside)))
+            shards.append(Shard(Source(path, max_line_bytes), inside.start - first, len(inside)))
     return shards

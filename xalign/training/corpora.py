@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.files import HEAD_LINES, Source, side_by_side, whole
+from xalign.io.files import HEAD_LINES, MAX_LINE_BYTES, Source, side_by_side
 from xalign.io.gold import stream_talp
 from xalign.io.links import read_any_links
+from xalign.io.outputs import whole
 from xalign.io.pairs import read_as
 from xalign.io.sniff import advice
 from xalign.links.notices import Watched
@@ -129,7 +130,7 @@ def open_corpus(
     skipped = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["skipped"]
     offsets = open_array(folder / "offsets", np.uint64)
     if len(offsets) == 1:
-        source = Source(path)
+        source = Source(path, MAX_LINE_BYTES)
         hint = advice(list(islice(source, HEAD_LINES)), path)
         found = f"expected pairs to train on, found none in {skipped} lines; {hint}"
         raise InputError(path, 0, found)
@@ -210,13 +211,19 @@ def write_corpus(
     show: Show,
 ) -> None:
     """Write the pairs at ``path`` as pieces to ``folder``, which appears only when whole."""
-    bad: list[InputError] = []
-    source = Source(path)
+    bad: list[InputError] = []  # the first one
+    source = Source(path, MAX_LINE_BYTES)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+
+    def on_bad(error: InputError) -> None:
+        if not bad:
+            bad.append(error)
+
     try:
         with whole(folder) as part:
-            part.mkdir(parents=True)
+            part.mkdir()
             with CorpusWriter(part) as writer:
-                for number, (pair, given) in enumerate(linked_pairs(source, links, bad.append), 1):
+                for number, (pair, given) in enumerate(linked_pairs(source, links, on_bad), 1):
                     if number % SHOWN_LINES == 1:
                         share = source.position / source.size if source.size else None
                         show({"phase": f"cutting {path} into pieces", "share": share})

@@ -13,7 +13,7 @@ from torch import nn
 
 from xalign.alignment import GoldAlignment
 from xalign.errors import InputError, ModelError
-from xalign.io.files import Source
+from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
@@ -154,7 +154,7 @@ def held_out(settings: FinetuneSettings) -> list[DevSet]:
     for path, links in zip(settings.text.input, settings.labels.links, strict=False):
         if links == NO_FILE:
             continue
-        numbered = enumerate(linked_pairs(Source(path), links, lambda _: None), 1)
+        numbered = enumerate(linked_pairs(Source(path, MAX_LINE_BYTES), links, lambda _: None), 1)
         kept = (row for number, row in numbered if number % HELD_OUT == 0)
         rows = list(itertools.islice(kept, MAX_HELD_OUT))
         if not rows:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xalign.aligning.batching import map_in_order
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.model.config import ExtractionRule
@@ -53,7 +53,7 @@ def open_dev_set(path: str) -> DevSet:
     """The pairs at ``path`` and the gold links beside it, in a file with the suffix ``.talp``."""
     gold_path = Path(path).with_suffix(".talp")
     gold = read_gold(Source(str(gold_path)), str(gold_path)).alignments
-    pairs = tuple(read_pairs(Source(path), path))
+    pairs = tuple(read_pairs(Source(path, MAX_LINE_BYTES), path))
     if not pairs:
         raise InputError(path, 0, "expected pairs to validate on, found none")
     if len(pairs) != len(gold):

@@ -7,6 +7,7 @@ installed package. The model that xalign comes with is such a folder.
 
 import dataclasses
 import errno
+import hashlib
 import json
 import typing
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor
 
 from xalign.errors import ModelError
-from xalign.io.files import whole
+from xalign.io.outputs import whole
 from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
@@ -158,6 +159,17 @@ def complete(
     lower = range(network.config.num_self_layers)
     layers = [k for k in lower if any(name.startswith(f"layers.{k}.") for name in lacking)]
     return packed_state(packed, max(layers, default=-1) + 1) | state
+
+
+def digest(checkpoint: Checkpoint) -> str:
+    """SHA-256 of all that the links of a model depend on."""
+    network = checkpoint.network
+    found = hashlib.sha256(checkpoint.tokenizer.content)
+    found.update(repr((network.config, checkpoint.rule)).encode())
+    for name, data in sorted([*network.named_parameters(), *network.named_buffers()]):
+        found.update(f"{name} {data.dtype} {tuple(data.shape)}".encode())
+        found.update(data.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def trained_weights(network: CrossAlign) -> dict[str, Tensor]:

@@ -1,0 +1,206 @@
+"""One job of `xalign align` in this process: open, align, write, go on after a stop, report."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import xalign
+from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words
+from xalign.cli.inputs import open_pairs
+from xalign.console import BadLines, is_terminal, say
+from xalign.io.journal import Identity, Journal, identity_of
+from xalign.io.outputs import Outputs
+from xalign.links.notices import Watched
+from xalign.progress import Meter, Phase, status_line
+
+if TYPE_CHECKING:
+    from xalign.aligning.aligner import Aligner
+
+CHUNK_PAIRS = 8192
+"""Pairs between two entries of a journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to align, how, and where the results go; see the options of `xalign align`."""
+
+    inputs: Inputs
+    wanted: Wanted
+    words: Words
+    settings: AlignerSettings
+    output: str
+    rejects: str | None
+    resume: bool
+    quiet: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only links of words are written, in Pharaoh format."""
+        return self.wanted.is_plain and self.words == Words()
+
+    @property
+    def read(self) -> list[str]:
+        """Paths of all inputs."""
+        sides = [path for path in (self.inputs.source, self.inputs.target) if path is not None]
+        return [*self.inputs.input, *sides] or ["-"]
+
+    @property
+    def written(self) -> list[str]:
+        """Paths of all outputs."""
+        others = self.wanted.scores, self.wanted.matrix, self.rejects
+        return [self.output, *(path for path in others if path is not None)]
+
+
+def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
+    """Align the pairs of a job, made by ``make``, and print the summary.
+
+    Errors: `InputError`, `ModelError`, `DeviceError`.
+    """
+    from xalign.aligning.devices import prepare_memory
+
+    prepare_memory()
+    aligner, outputs = prepared(job)
+    watched = Watched(
+        make, say, is_cut=job.words.level == "tokens", unicode=job.words.words == "unicode"
+    )
+    with ExitStack() as stack:
+        stack.enter_context(outputs)
+
+        def note(_: object, error: BaseException | None, __: object) -> None:
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(
+                    where_it_stopped(job, outputs, aligner.counts.done if aligner else 0)
+                )
+
+        stack.push(note)
+        is_typed = job.read == ["-"] and is_terminal(sys.stdin)
+        line = stack.enter_context(status_line(is_quiet=job.quiet or is_typed))
+        done = dict(outputs.counts) if isinstance(outputs, Journal) else {}
+        bad.count, watched.other_spaces = done.get("bad", 0), done.get("other_spaces", 0)
+        if isinstance(outputs, Journal) and outputs.is_done:
+            say("the outputs are whole; they are moved to their places")
+            return
+        out = outputs.open(job.output)
+        bad.rejects = outputs.open(job.rejects) if job.rejects else None
+        skip = done.get("pairs", 0)
+        measured, pairs = open_pairs(job.inputs, bad, watched, "| xalign align", skip)
+        stack.enter_context(closing(measured))
+        if aligner is None:
+            line.show(Phase("loading the model"))
+            aligner = xalign.Aligner.from_settings(job.settings)
+        counts = aligner.counts
+        counts.pairs, counts.done = skip, skip
+        counts.empty, counts.windowed = done.get("empty", 0), done.get("windowed", 0)
+        meter = Meter(measured, counts, aligner.where, before=skip)
+        line.show(meter)
+        if skip:
+            say(f"going on after {skip:,} pairs")
+
+        def end_group() -> None:
+            out.flush()
+            if isinstance(outputs, Journal):
+                names = ("pairs", "empty", "windowed")
+                found = {name: getattr(counts, name) for name in names}
+                others = {"bad": bad.count, "other_spaces": watched.other_spaces}
+                outputs.end_chunk(found | others)
+
+        groups = groups_of(pairs, job)
+        write_groups(job, aligner, groups, line.before(out, job.output), outputs, end_group)
+    if job.wanted.format == "tsv" and watched.other_spaces:
+        say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
+    if not job.quiet:
+        say(meter.summary(bad.count))
+
+
+def prepared(job: Job) -> "tuple[Aligner | None, Outputs | Journal]":
+    """The outputs of a job and, if it can go on after a stop, its aligner, loaded already."""
+    if not job.resume:
+        return None, Outputs()
+    with status_line(is_quiet=job.quiet) as line:
+        line.show(Phase("looking at the input"))
+        inputs = [identity_of(path) for path in job.read]
+        line.show(Phase("loading the model"))
+        aligner, identity = identified(job, inputs)
+    return aligner, Journal(job.output, job.written, identity)
+
+
+def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
+    """The aligner of a job, and all that its outputs depend on."""
+    import torch
+
+    from xalign.aligning.aligner import Aligner, checkpoint_of
+    from xalign.weights.checkpoint import digest
+
+    checkpoint = checkpoint_of(job.settings)
+    aligner = Aligner.from_checkpoint(checkpoint, job.settings)
+    taken = dataclasses.asdict(job.inputs)
+    options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
+    options |= dataclasses.asdict(job.wanted) | dataclasses.asdict(job.words)
+    identity = {
+        "input": inputs,
+        "model": digest(checkpoint),
+        "options": options | {"rejects": job.rejects},
+        "device": aligner.where,
+        "version of xalign": xalign.__version__,
+        "version of torch": torch.__version__,
+        "processor": torch.backends.cpu.get_cpu_capability(),
+    }
+    return aligner, identity
+
+
+def groups_of(pairs: Iterable[Any], job: Job) -> Iterator[Iterable[Any]]:
+    """Pairs that are aligned and written before the next ones are read."""
+    if job.wanted.line_buffered:
+        return ([pair] for pair in pairs)
+    return chunks(pairs, CHUNK_PAIRS) if job.resume else iter([pairs])
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[Iterable[Any]]:
+    """Consecutive groups of ``size`` items, each to be read before the next one.
+
+    >>> [list(chunk) for chunk in chunks("abcde", 2)]
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    left = iter(items)
+    for first in left:
+        yield chain([first], islice(left, size - 1))
+
+
+def write_groups(
+    job: Job,
+    aligner: "Aligner",
+    groups: Iterable[Iterable[Any]],
+    out: BinaryIO,
+    outputs: Outputs | Journal,
+    end_group: Callable[[], None],
+) -> None:
+    """Write all that is wanted of the pairs of each group."""
+    from xalign.aligning.outputs import ResultWriter, align_segmented
+    from xalign.io.pharaoh import pharaoh
+
+    if job.is_plain:
+        for group in groups:
+            for alignment in aligner.align(group):
+                out.write(pharaoh(alignment))
+            end_group()
+        return
+    with ResultWriter(job.wanted, out, outputs, aligner.counts.done) as writer:
+        for group in groups:
+            for found in align_segmented(aligner, group):
+                writer.write(*found)
+            end_group()
+
+
+def where_it_stopped(job: Job, outputs: Outputs | Journal, done: int) -> str:
+    """What a job that was stopped has done."""
+    if isinstance(outputs, Journal):
+        kept = outputs.counts.get("pairs", 0)
+        return f"{kept:,} pairs are kept; the same command goes on after them"
+    if job.output == "-":
+        return f"{done:,} pairs were aligned; the last lines may be missing"
+    advice = "" if "-" in job.read else "; with --resume, a job goes on after a stop"
+    return f"{job.output} was not written{advice}"
