@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import sentencepiece
 import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors
@@ -26,7 +27,7 @@ from xalign.model.config import CrossAlignConfig, ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
 from xalign.model.packing import PieceSentence
 from xalign.weights.checkpoint import Checkpoint, load
-from xalign.weights.tokenizer import Tokenizer
+from xalign.weights.tokenizer import Tokenizer, sentencepiece_tokenizer
 
 hypothesis.settings.register_profile("xalign", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("xalign")
@@ -60,6 +61,16 @@ def tiny_tokenizer() -> Tokenizer:
         file="tokenizer.json",
         content=b"{}",
     )
+
+
+def small_sentencepiece() -> Tokenizer:
+    """Tokenizer of a sentencepiece model of a few words."""
+    model = io.BytesIO()
+    words = ["das Haus ist klein", "the house is small", "ein kleines Haus", "a small house"]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(words * 5), model_writer=model, vocab_size=24, minloglevel=2
+    )
+    return sentencepiece_tokenizer(model.getvalue())
 
 
 def tiny_config(*, num_cross_layers: int = 1, max_positions: int = 64) -> CrossAlignConfig:

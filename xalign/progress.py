@@ -33,6 +33,8 @@ class Counted(Protocol):
     empty: int
     windowed: int
     done: int
+    failed: int
+    halved: int
 
 
 @dataclass(slots=True)
@@ -76,9 +78,12 @@ class Meter:
     def summary(self, bad: int) -> str:
         """Summary in one line; ``bad`` of the pairs could not be read."""
         counts = self.counts
+        failed = f"{counts.failed} failed, " if counts.failed else ""
+        halved = f"; the batch was halved {counts.halved} times for want of memory"
         return (
-            f"{counts.pairs} pairs, {counts.empty - bad} empty, {bad} bad, "
+            f"{counts.pairs} pairs, {counts.empty - bad} empty, {bad} bad, {failed}"
             f"{counts.windowed} windowed, {self.rate:.0f} pairs/s on {self.device}"
+            f"{halved if counts.halved else ''}"
         )
 
 

@@ -24,7 +24,9 @@ CLI_HEAD = """\
 
 `bin/fix` writes this page from `xalign --help`; do not edit it. An option without a default is
 off, or has to be given where the table says so. `xalign help COMMAND` shows a command in the
-terminal; `--debug` (show the traceback of an error) and `--version` may stand anywhere.
+terminal; `--debug` (show the traceback of an error),
+`--trust-links` (follow links from a model folder to other folders) and `--version` may stand
+anywhere.
 """
 API_HEAD = """\
 # The Python interface

@@ -9,7 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.conftest import EXAMPLES, default_with, example_pairs, tiny_aligner, varied_pairs
+from tests.conftest import (
+    EXAMPLES,
+    default_with,
+    example_pairs,
+    tiny_aligner,
+    tiny_checkpoint,
+    varied_pairs,
+)
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.devices import has_fast_int8
 from xalign.alignment import Alignment, SentencePair
@@ -18,7 +25,7 @@ from xalign.io.files import Source
 from xalign.io.gold import read_gold
 from xalign.model.config import ExtractionRule, Precision
 from xalign.model.cross_align import CrossAlign
-from xalign.model.packing import PairBatch
+from xalign.model.packing import PairBatch, pack_pairs
 from xalign.reading import score
 from xalign.weights.backbones import E5_SMALL_RULE
 
@@ -249,3 +256,39 @@ def test_a_side_of_signs_is_linked_to_the_signs_of_the_other(default_aligner: Al
     assert default_aligner.align_pair("!", "What a day !").links <= {(0, 3)}
     found = next(default_aligner.probabilities([("!", "What a day !")]))
     assert not found.matrix()[0, :3].any()
+
+
+def overflowing(factor: float, precision: str) -> Aligner:
+    """Aligner of a network with some weights that are ``factor`` times as large."""
+    checkpoint = tiny_checkpoint(ExtractionRule(method="words", threshold=0.2))
+    checkpoint.network.get_parameter("layers.0.ffn_out.weight").data.mul_(factor)
+    cpu = [torch.device("cpu")]
+    return Aligner(checkpoint, devices=cpu, threads=2, batch_pieces=400, precision=precision)
+
+
+def test_pairs_that_a_low_precision_cannot_compute_are_computed_in_fp32() -> None:
+    pairs = varied_pairs(30)
+    lower, exact = overflowing(1e6, "fp16"), overflowing(1e6, "fp32")
+    with torch.inference_mode():
+        batch = pack_pairs([exact._encode(pair).pair for pair in pairs if len(pair.src) == 3][:1])
+        assert not torch.stack(lower.network(batch)).isfinite().all()
+    assert list(lower.align(pairs)) == list(exact.align(pairs))
+    assert sum(map(len, exact.align(pairs))) > 30
+    assert lower.counts.failed == 0
+
+
+def test_pairs_whose_results_are_no_numbers_get_no_links_and_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    aligner = overflowing(float("inf"), "bf16")
+    pairs = varied_pairs(30)
+    found = list(aligner.align(pairs))
+    assert len(found) == 30
+    assert sum(map(len, found)) == 0
+    filled = [k for k, pair in enumerate(pairs, 1) if not pair.is_empty]
+    assert aligner.counts.failed == len(filled)
+    assert len(caplog.records) == 5
+    assert "the network's results are not numbers; it gets no links" in caplog.text
+    matrices = [words.matrix().shape for words in aligner.probabilities(pairs)]
+    sizes = [(0, 0) if p.is_empty else (len(p.src), len(p.tgt)) for p in pairs]
+    assert matrices == sizes

@@ -117,3 +117,39 @@ def test_merged_probabilities_stay_probabilities(seed: int) -> None:
     words = merge(found, (16, 13), 0.5)
     for values in (words.link, words.forward, words.backward):
         assert ((values >= 0) & (values <= 1)).all()
+
+
+@given(st.integers(0, 1000), st.integers(1, 6))
+def test_no_word_gives_more_than_1_over_all_windows(seed: int, count: int) -> None:
+    draw = np.random.default_rng(seed)
+    starts = np.sort(draw.integers(0, 12, (2, count)), axis=1)
+    ends = np.maximum.accumulate(starts + draw.integers(1, 8, (2, count)), axis=1)
+    cuts = [
+        Window((a, b), (c, d))
+        for (a, c), (b, d) in zip(starts.T.tolist(), ends.T.tolist(), strict=True)
+    ]
+    found = []
+    for window in cuts:
+        shape = window.src[1] - window.src[0], window.tgt[1] - window.tgt[0]
+        table = draw.random(shape, dtype=np.float32) + 1e-3
+        src, tgt = table.nonzero()
+        forward, backward = table / table.sum(1, keepdims=True), table / table.sum(0)
+        p = (forward + backward) / 2
+        columns = (each.flatten().astype(np.float32) for each in (p, forward, backward))
+        link, given, back = columns
+        found.append((window, WordProbabilities(src, tgt, link, given, back, link > 0.5, shape)))
+    shape = int(ends[0].max()), int(ends[1].max())
+    words = merge(found, shape, 0.5)
+    assert np.bincount(words.src, words.forward).max() <= 1 + 1e-5
+    assert np.bincount(words.tgt, words.backward).max() <= 1 + 1e-5
+    for values in (words.link, words.forward, words.backward):
+        assert ((values >= 0) & (values <= 1)).all()
+
+
+def test_a_reading_that_fails_has_no_links_and_keeps_its_shape() -> None:
+    reading = Reading((sentence([1] * 100), sentence([1] * 90)), MAX_PIECES)
+    assert reading.window is not None
+    reading.take(found_at([(0, 0)], (40, 40)))
+    reading.take(None)
+    assert reading.has_failed
+    assert (reading.result(0.5).shape, len(reading.result(0.5).src)) == ((100, 90), 0)

@@ -26,7 +26,6 @@ def test_impossible_sizes_are_refused(name: str, value: int) -> None:
         ((0, 0.1), (1, 1)),
         ((0, 0), (0.5, 0.5), (0.4, 0.6), (1, 1)),
         ((0, 0), (0.9, 0.9)),
-        ((0,), (1,)),
     ],
 )
 def test_points_that_do_not_rise_are_an_error(points: Any) -> None:

@@ -1,8 +1,9 @@
 """`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
 
 import itertools
+import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import SimpleQueue
@@ -33,6 +34,11 @@ Pairs = Iterable[Any]
 CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
 RANGE = "<range>"
 """Takes the place of a Bible verse whose text stands in the verse before it."""
+NAMED_FAILURES = 5
+"""Number of pairs without results that are named; all are counted."""
+Found = WordProbabilities | None
+"""Word pairs of a window; None if the network's results are not numbers."""
+logger = logging.getLogger(__name__)
 GPU_THREADS = 2
 """One thread prepares a batch while the other waits for results."""
 
@@ -42,20 +48,25 @@ class Counts:
     """Numbers of pairs that have gone through an aligner since it was made.
 
     ``pairs`` were read; ``empty`` of them have a side without words, ``windowed`` have a side that
-    is cut into windows, and ``done`` are aligned.
+    is cut into windows, and ``done`` are aligned. ``failed`` of these have no links, because the
+    network's results for them were not numbers. ``halved`` is how many times a batch had to be
+    halved for want of memory.
     """
 
     pairs: int = 0
     empty: int = 0
     windowed: int = 0
     done: int = 0
+    failed: int = 0
+    halved: int = 0
 
 
 class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
     On a CPU, the same pair gets the same links in any batch, order, and number of threads.
-    ``counts`` has the numbers of pairs over all calls.
+    ``counts`` has the numbers of pairs over all calls. Where a precision below fp32 does not
+    suffice for a pair, it is aligned in fp32, with the model that ``reload`` returns.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
@@ -71,6 +82,7 @@ class Aligner:
         batch_pieces: int,
         precision: str = "fp32",
         compiled: bool = False,
+        reload: Callable[[], Checkpoint] | None = None,
     ) -> None:
         networks = [network_on(device, checkpoint, precision, compiled) for device in devices]
         self.network = networks[0]
@@ -78,6 +90,9 @@ class Aligner:
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
         self.where = f"{','.join(map(str, devices))} ({precision})"
         self.counts = Counts()
+        self._device, self._is_exact = devices[0], precision == "fp32"
+        self._reload = reload or (lambda: checkpoint)
+        self._exact: CrossAlign | None = None
         self._lock = threading.Lock()
         self._free: SimpleQueue[CrossAlign] = SimpleQueue()  # each thread takes a network
         for network in networks * threads:
@@ -132,6 +147,7 @@ class Aligner:
             threads=GPU_THREADS if is_gpu else settings.threads or usable_cores(),
             batch_pieces=settings.batch_pieces or default_pieces,
             compiled=settings.compiled,
+            reload=partial(checkpoint_of, settings),
         )
 
     def align(
@@ -213,6 +229,7 @@ class Aligner:
         reading = Reading(sides, self.network.config.max_pieces, places, signs)
         with self._lock:
             self.counts.pairs += 1
+            reading.number = self.counts.pairs
             self.counts.empty += pair.is_empty
             self.counts.windowed += reading.is_long and not pair.is_empty
         return reading
@@ -226,10 +243,21 @@ class Aligner:
                 reading.take(words)
         with self._lock:
             self.counts.done += len(readings)
+            for reading in readings:
+                if reading.has_failed:
+                    self._report(reading.number)
         threshold = None if self.rule.method == "argmax" else self.rule.threshold
         return [reading.result(threshold) for reading in readings]
 
-    def _read_windows(self, windows: list[PiecePair], only_links: bool) -> list[WordProbabilities]:
+    def _report(self, number: int) -> None:
+        """Count a pair that has failed, and name the first ones."""
+        self.counts.failed += 1
+        if self.counts.failed <= NAMED_FAILURES:
+            logger.warning(
+                "pair %d: the network's results are not numbers; it gets no links", number
+            )
+
+    def _read_windows(self, windows: list[PiecePair], only_links: bool) -> list[Found]:
         """Word pairs of every window, read in two halves when memory does not suffice."""
         pieces = sum(len(src) + len(tgt) for src, tgt in windows)
         if len(windows) == 1 or pieces <= self.batch_pieces:
@@ -241,21 +269,46 @@ class Aligner:
                         f"a pair of {pieces} pieces does not fit the memory of {self.where}; "
                         "use --device cpu"
                     ) from error
-                self.batch_pieces = min(self.batch_pieces, pieces // 2)
+                with self._lock:
+                    self.batch_pieces = min(self.batch_pieces, pieces // 2)
+                    self.counts.halved += 1
         half = len(windows) // 2
         first = self._read_windows(windows[:half], only_links)
         return first + self._read_windows(windows[half:], only_links)
 
-    @torch.inference_mode()
-    def _run_network(self, windows: list[PiecePair], only_links: bool) -> list[WordProbabilities]:
-        """Word pairs of every window, in one pass through a network that is free."""
+    def _run_network(self, windows: list[PiecePair], only_links: bool) -> list[Found]:
+        """Word pairs of every window, in one pass through a network that is free.
+
+        Windows whose results are not numbers go through a network in fp32; None if that fails too.
+        """
         network = self._free.get()
         try:
-            batch = pack_pairs(windows).to(network.norm.weight.device)
-            tables = word_tables(network(batch), batch, self.rule, network.link_head)
-            return records(tables, windows, only_links=only_links)
+            found = self._results(network, windows, only_links)
         finally:
             self._free.put(network)
+        failed = [k for k, words in enumerate(found) if words is None]
+        if failed and not self._is_exact:
+            again = self._results(self._exact_network(), [windows[k] for k in failed], only_links)
+            for k, words in zip(failed, again, strict=True):
+                found[k] = words
+        return found
+
+    @torch.inference_mode()
+    def _results(
+        self, network: CrossAlign, windows: list[PiecePair], only_links: bool
+    ) -> list[Found]:
+        batch = pack_pairs(windows).to(network.norm.weight.device)
+        tables = word_tables(network(batch), batch, self.rule, network.link_head)
+        found = records(tables, windows, only_links=only_links)
+        is_sound = tables.is_sound.tolist()
+        return [words if sound else None for words, sound in zip(found, is_sound, strict=True)]
+
+    def _exact_network(self) -> CrossAlign:
+        """The network in fp32, loaded when it is first needed."""
+        with self._lock:
+            if self._exact is None:
+                self._exact = network_on(self._device, self._reload(), "fp32", compiled=False)
+            return self._exact
 
 
 def records(
@@ -271,7 +324,7 @@ def records(
         likely = [table > NEGLIGIBLE for table in (tables.link, tables.forward, tables.backward)]
         rows = (likely[0] | likely[1] | likely[2] | tables.linked).nonzero()  # (K, 3)
     places = rows.unbind(1)
-    values = torch.stack([table[places].float() for table in tables])  # (4, K)
+    values = torch.stack([table[places].float() for table in tables]).clamp_(0, 1)  # (4, K)
     link, forward, backward, linked = values.cpu().numpy()  # each (K,)
     owners, src, tgt = rows.cpu().numpy().T
     ends = np.searchsorted(owners, np.arange(len(windows) + 1))

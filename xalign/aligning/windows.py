@@ -47,6 +47,7 @@ class Reading:
     ``max_pieces`` pieces, special ones included. Where the sentences have words that are blank and
     were left out, ``places`` has the places of the others, and the number of all words, by side.
     With ``signs``, which marks the words without letters or digits, only these are linked.
+    ``number`` is the pair's, counted from 1, for messages.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Reading:
         self.pair, self.room, self.places, self.signs = pair, max_pieces - 2, places, signs
         self.shape = pair[0].num_words, pair[1].num_words
         self.found: list[tuple[Window, WordProbabilities]] = []
+        self.number, self.has_failed = 0, False
         self.is_long = max(map(len, pair)) > max_pieces
         self.ends = tuple(word_ends(side) for side in pair) if self.is_long else ()
         whole = Window((0, self.shape[0]), (0, self.shape[1]))
@@ -74,16 +76,21 @@ class Reading:
             return self.pair
         return self._part(0, self.window.src), self._part(1, self.window.tgt)
 
-    def take(self, found: WordProbabilities) -> None:
-        """Take the word pairs found in the window, and go on to the next."""
+    def take(self, found: WordProbabilities | None) -> None:
+        """Take the word pairs found in the window, and go on to the next; None ends the reading."""
         window = self.window
         assert window is not None
+        if found is None:
+            self.found, self.window, self.has_failed = [], None, True
+            return
         self.found.append((window, found))
         is_last = (window.src[1], window.tgt[1]) == self.shape
         self.window = None if is_last else self._window_at(self._next_starts(window, found))
 
     def result(self, threshold: float | None) -> WordProbabilities:
         """Word pairs of the whole pair; see `merge`."""
+        if self.has_failed:
+            return WordProbabilities.nothing(self.shape)
         if not self.found:
             return WordProbabilities.nothing((0, 0))
         found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
@@ -170,6 +177,7 @@ def merge(
     """Word pairs with the mean of their probabilities over the windows that hold both words.
 
     Those over ``threshold`` are linked; without one, those that half of these windows or more link.
+    A word that sees other words in other windows gives them no more than 1 in all.
     """
     windows = [window for window, _ in found]
     src = np.concatenate([words.src + window.src[0] for window, words in found])
@@ -182,6 +190,8 @@ def merge(
         / seen
         for name in ("link", "forward", "backward", "linked")
     )
+    forward /= np.maximum(1, np.bincount(src, forward, shape[0]))[src]
+    backward /= np.maximum(1, np.bincount(tgt, backward, shape[1]))[tgt]
     is_linked = linked >= 0.5 if threshold is None else link > threshold
     p, given, back = (np.asarray(values, np.float32) for values in (link, forward, backward))
     return WordProbabilities(src, tgt, p, given, back, is_linked, shape)

@@ -12,6 +12,7 @@ import xalign
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words
 from xalign.cli.inputs import open_pairs
 from xalign.console import BadLines, is_terminal, say
+from xalign.errors import XalignError
 from xalign.io.journal import Identity, Journal, identity_of
 from xalign.io.outputs import Outputs
 from xalign.links.notices import Watched
@@ -95,6 +96,7 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         counts = aligner.counts
         counts.pairs, counts.done = skip, skip
         counts.empty, counts.windowed = done.get("empty", 0), done.get("windowed", 0)
+        counts.failed = done.get("failed", 0)
         meter = Meter(measured, counts, aligner.where, before=skip)
         line.show(meter)
         if skip:
@@ -103,7 +105,7 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         def end_group() -> None:
             out.flush()
             if isinstance(outputs, Journal):
-                names = ("pairs", "empty", "windowed")
+                names = ("pairs", "empty", "windowed", "failed")
                 found = {name: getattr(counts, name) for name in names}
                 others = {"bad": bad.count, "other_spaces": watched.other_spaces}
                 outputs.end_chunk(found | others)
@@ -114,6 +116,8 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
     if not job.quiet:
         say(meter.summary(bad.count))
+    if counts.failed:
+        raise XalignError(f"{counts.failed} pairs have no links, as their results are not numbers")
 
 
 def prepared(job: Job) -> "tuple[Aligner | None, Outputs | Journal]":

@@ -41,6 +41,10 @@ def show_version(wanted: bool) -> None:
 @app.callback()
 def main(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    trust_links: Annotated[
+        bool,
+        typer.Option("--trust-links", help="Follow links from a model folder to other folders."),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
@@ -48,6 +52,8 @@ def main(
 ) -> None:
     """Link the words of sentence pairs. Reads `src ||| tgt`, writes Pharaoh `i-j`."""
     os.environ["XALIGN_DEBUG"] = "1" if debug else ""
+    if trust_links:
+        os.environ["XALIGN_TRUST_LINKS"] = "1"
     catch_signals()
     print_warnings()
 

@@ -15,7 +15,7 @@ from xalign.console import outcome, say
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """Root of the errors of usage, which versions of Typer keep in different packages."""
-ANYWHERE = ("--debug", "--version")
+ANYWHERE = ("--debug", "--trust-links", "--version")
 """Options of all commands, which may stand at any place."""
 COMMON = "Common"
 

@@ -29,6 +29,17 @@ class Depth:
         return self.num_self_layers + self.num_cross_layers
 
 
+MAX_SIZES = {
+    "vocab_size": 10_000_000,
+    "width": 16_384,
+    "num_heads": 1024,
+    "ffn_width": 131_072,
+    "max_positions": 1_000_000,
+    "num_self_layers": 256,
+    "num_cross_layers": 256,
+    "link_channels": 1024,
+}
+"""Sizes that no useful network exceeds."""
 MIN_WINDOW = 16
 """Number of pieces of the shortest window."""
 
@@ -65,6 +76,12 @@ class CrossAlignConfig:
         return self.link_channels > 0
 
     def __post_init__(self) -> None:
+        for name, most in MAX_SIZES.items():
+            if (found := getattr(self, name)) > most:
+                raise ModelError(f"expected {name} of at most {most:,}, found {found}")
+        if not 0 < self.layer_norm_eps < 1:
+            expected = "expected layer_norm_eps between 0 and 1"
+            raise ModelError(f"{expected}, found {self.layer_norm_eps}")
         sizes = (self.vocab_size, self.width, self.num_heads, self.ffn_width, self.max_positions)
         if min(sizes) < 1 or min(self.num_self_layers, self.num_cross_layers) < 0:
             raise ModelError("expected sizes of at least 1, and numbers of layers of at least 0")
@@ -79,6 +96,10 @@ class CrossAlignConfig:
             raise ModelError(f"{expected}, found {self.window}")
         if self.link_channels < 0:
             raise ModelError(f"expected link_channels of at least 0, found {self.link_channels}")
+
+
+MAX_SCALE = 1e6
+"""Factor of similarities at which softmaxes have long been saturated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +125,11 @@ class ExtractionRule:
     calibration: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        if not is_list_of_points(self.calibration):
+            raise ModelError("expected a calibration of pairs of numbers")
         object.__setattr__(self, "calibration", tuple(map(tuple, self.calibration)))
+        if not 0 < self.scale < MAX_SCALE:
+            raise ModelError(f"expected a scale over 0 and below {MAX_SCALE:g}, found {self.scale}")
         if self.method not in (methods := get_args(Method)):
             expected = f"expected an extraction method of {', '.join(methods)}"
             raise ModelError(f"{expected}, found {self.method!r}")
@@ -118,9 +143,19 @@ class ExtractionRule:
             )
 
 
+def is_list_of_points(points: object) -> bool:
+    """Whether ``points`` is a list of pairs of numbers."""
+    return isinstance(points, list | tuple) and all(
+        isinstance(point, list | tuple)
+        and len(point) == 2
+        and all(isinstance(value, int | float) for value in point)
+        for point in points
+    )
+
+
 def is_rising(points: tuple[tuple[float, float], ...]) -> bool:
     """Whether points rise in both coordinates, from (0, 0) to 1 in the first."""
-    if any(len(point) != 2 for point in points) or points[0] != (0, 0):
+    if points[0] != (0, 0):
         return False
     rises = all(a < c and b < d for (a, b), (c, d) in itertools.pairwise(points))
     return rises and points[-1][0] == 1 and points[-1][1] <= 1

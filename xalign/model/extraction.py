@@ -142,6 +142,12 @@ class WordTables(NamedTuple):
     backward: Tensor
     linked: Tensor
 
+    @property
+    def is_sound(self) -> Tensor:
+        """Whether all values of each pair are numbers: (B,)."""
+        total = self.link.sum((1, 2)) + self.forward.sum((1, 2)) + self.backward.sum((1, 2))
+        return total.isfinite()
+
     def scores(self, rule: ExtractionRule) -> Tensor:
         """Values that ``rule`` compares with its threshold, from 0 to 1: (B, S, T)."""
         return self.linked.float() if rule.method == "argmax" else self.link

@@ -5,15 +5,22 @@ Foreign weights come in through the tables of names below and nowhere else.
 
 import dataclasses
 import importlib.metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors
 import torch
 from torch import Tensor, nn
 
 from xalign.errors import ModelError
-from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
+from xalign.model.config import MAX_SIZES, CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign, init_randomly
+from xalign.weights.files import (
+    check_file,
+    check_memory,
+    finite,
+    read_json,
+    weight_shapes,
+)
 from xalign.weights.names import E5_SMALL, is_offline
 from xalign.weights.packed import PackedEmbedding, PackedEncoder, find_packed_file, read_packed_file
 from xalign.weights.tokenizer import (
@@ -45,16 +52,6 @@ KNOWN_PIECES = [
 ]
 """Words in several scripts, and how the encoder's tokenizer cuts them."""
 
-LOADING_ERRORS = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    TypeError,
-    ImportError,
-    safetensors.SafetensorError,
-)
-"""Errors that transformers raises for a folder that it cannot load."""
-
 BERT_NAMES = {
     "attention_out": "attention.output.dense",
     "attention_norm": "attention.output.LayerNorm",
@@ -70,6 +67,8 @@ PACKED_NAMES = {
     "ffn_out": "fo",
     "ffn_norm": "oln",
 }
+PARTS = ("embeddings.", "encoder.")
+"""Beginnings of the names of weights, behind the name of the kind of encoder."""
 FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2}
 """Kinds of encoder that can be loaded, and the position id of the first piece in each."""
 
@@ -144,9 +143,12 @@ def training_depth(name: str) -> Depth:
     import transformers
 
     try:
+        check_folder(Path(name))
         config = transformers.AutoConfig.from_pretrained(name, local_files_only=is_offline())
         num_layers = config.num_hidden_layers
-    except (OSError, ValueError, AttributeError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # transformers raises all kinds
         raise ModelError(cannot_load(name, error)) from error
     kept = max(0, num_layers - 2)
     return Depth(num_self_layers=kept, num_cross_layers=2, align_layer=kept + 1)
@@ -212,20 +214,69 @@ def load_foreign(
     transformers.logging.disable_progress_bar()
     try:
         local = {"local_files_only": is_offline()}
+        check_folder(Path(name))
         config = transformers.AutoConfig.from_pretrained(name, **local)
         check_foreign(name, config)
+        check_shapes(name, config, local)
         encoder, info = transformers.AutoModel.from_pretrained(
             name, use_safetensors=True, add_pooling_layer=False, output_loading_info=True, **local
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True, **local)
-    except LOADING_ERRORS as error:
+    except ModelError:
+        raise
+    except Exception as error:  # transformers raises all kinds
         raise ModelError(cannot_load(name, error)) from error
     if absent := sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"])):
         raise ModelError(f"model {name!r}: its weights lack, or misshape, {absent[0]}")
-    network = from_bert(
-        config, encoder.float().state_dict(), depth or two_thirds(config.num_hidden_layers), seed
-    )
+    state = encoder.float().state_dict()
+    for key, data in state.items():
+        finite(data, key, Path(name))
+    network = from_bert(config, state, depth or two_thirds(config.num_hidden_layers), seed)
     return network, check_vocabulary(name, json_tokenizer(tokenizer.backend_tokenizer), config)
+
+
+def check_folder(folder: Path) -> None:
+    """Check the files in the ``folder`` of an encoder, before transformers reads them.
+
+    Errors: `ModelError`.
+    """
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not path.is_dir():
+            check_file(path)
+        if path.suffix == ".json" and not path.name.endswith(".index.json"):
+            read_json(path)
+
+
+def check_shapes(name: str, config: "transformers.PretrainedConfig", local: dict[str, Any]) -> None:
+    """Check that an encoder's weights are those that its ``config`` promises, and fit in memory.
+
+    Errors: `ModelError`.
+    """
+    import transformers
+
+    sizes = foreign_sizes(config, separate(0))
+    depth, width = config.num_hidden_layers, sizes.width
+    if not 0 <= depth <= MAX_SIZES["num_self_layers"]:
+        raise ModelError(f"model {name!r}: expected some layers, found {depth}")
+    expected: dict[str, tuple[int, ...]] = {
+        "embeddings.word_embeddings.weight": (sizes.vocab_size, width),
+        "embeddings.position_embeddings.weight": (config.max_position_embeddings, width),
+    }
+    for layer in range(depth):
+        expected[f"encoder.layer.{layer}.intermediate.dense.weight"] = (sizes.ffn_width, width)
+    check_memory(expected, name)
+    path = transformers.utils.cached_file(
+        name, "model.safetensors", _raise_exceptions_for_missing_entries=False, **local
+    )
+    if path is None:  # in several files
+        return
+    found = weight_shapes(Path(path))
+    check_memory(found, name)
+    ends = {key[key.find(start) :]: key for key in found for start in PARTS if start in key}
+    for key, shape in expected.items():
+        if key in ends and found[ends[key]] != shape:
+            wrong = f"{key}: expected the shape {list(shape)}, found {list(found[ends[key]])}"
+            raise ModelError(f"model {name!r}: weights do not fit config.json: {wrong}")
 
 
 def two_thirds(num_layers: int) -> Depth:
@@ -261,17 +312,9 @@ def from_bert(
 
     Its first token type, and the offset of its positions, become part of our position table.
     """
+    ours = foreign_sizes(config, depth)
     first = FOREIGN_TYPES[config.model_type]
     positions = state["embeddings.position_embeddings.weight"][first:]
-    ours = CrossAlignConfig(
-        vocab_size=config.vocab_size,
-        width=config.hidden_size,
-        num_heads=config.num_attention_heads,
-        ffn_width=config.intermediate_size,
-        max_positions=len(positions),
-        layer_norm_eps=config.layer_norm_eps,
-        **dataclasses.asdict(depth),
-    )
     renamed = {
         "pieces.weight": state["embeddings.word_embeddings.weight"],
         "positions.weight": positions + state["embeddings.token_type_embeddings.weight"][0],
@@ -287,6 +330,19 @@ def from_bert(
             for name, foreign in BERT_NAMES.items():
                 renamed[f"{our}.{name}.{part}"] = state[f"{theirs}.{foreign}.{part}"]
     return grow(empty_model(ours), renamed, seed)
+
+
+def foreign_sizes(config: Any, depth: Depth) -> CrossAlignConfig:
+    """Our sizes of an encoder of transformers with another ``depth``."""
+    return CrossAlignConfig(
+        vocab_size=config.vocab_size,
+        width=config.hidden_size,
+        num_heads=config.num_attention_heads,
+        ffn_width=config.intermediate_size,
+        max_positions=config.max_position_embeddings - FOREIGN_TYPES[config.model_type],
+        layer_norm_eps=config.layer_norm_eps,
+        **dataclasses.asdict(depth),
+    )
 
 
 def empty_model(config: CrossAlignConfig) -> CrossAlign:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from xalign.errors import ModelError
 from xalign.io.outputs import whole
@@ -28,11 +28,11 @@ from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
     E5_SMALL_RULE,
     e5_small_tokenizer,
-    empty_model,
     load_e5_small,
     load_foreign,
     packed_state,
 )
+from xalign.weights.files import read_json, read_weights
 from xalign.weights.names import DEFAULT_NAME, E5_SMALL, check_name
 from xalign.weights.packed import (
     PackedEmbedding,
@@ -111,7 +111,7 @@ def load_folder(folder: Path) -> Checkpoint:
     path = folder / "config.json"
     config = read_json(path)
     version = config["format_version"]
-    if not isinstance(version, int) or version not in READABLE_VERSIONS:
+    if type(version) is not int or version not in READABLE_VERSIONS:
         expected = f"expected format_version {' or '.join(map(str, READABLE_VERSIONS))}"
         raise ModelError(f"{path}: {expected}, found {version!r}; upgrade xalign")
     if unexpected := KEYS ^ config.keys():
@@ -120,35 +120,41 @@ def load_folder(folder: Path) -> Checkpoint:
     rule = from_mapping(ExtractionRule, config["extraction"], path)
     if rule.method == "binary" and not sizes.has_link_head:
         raise ModelError(f"{path}: expected link_channels for the method 'binary'")
-    state = read_weights(folder / "model.safetensors")
-    if config["backbone"] == E5_SMALL:
+    is_packed = config["backbone"] == E5_SMALL
+    if not is_packed and config["backbone"] is not None:
+        raise ModelError(f"{path}: expected the backbone {E5_SMALL!r} or null")
+    with torch.device("meta"):  # sizes alone, without memory
+        network = CrossAlign(sizes, nn.Module() if is_packed else None)
+    shapes = {name: data.shape for name, data in network.state_dict().items()}
+    state = read_weights(folder / "model.safetensors", shapes, may_lack=is_packed)
+    if is_packed:
         packed = read_packed_file(find_packed_file())
-        network = CrossAlign(sizes, PackedEmbedding(packed.tensors["emb.word"], packed.width))
+        check_sizes(sizes, packed, path)
+        network.pieces = PackedEmbedding(packed.tensors["emb.word"], packed.width)
         tokenizer = e5_small_tokenizer(packed)
         state = complete(state, network, packed)
-    elif config["backbone"] is None:
-        network, tokenizer = empty_model(sizes), read_tokenizer(folder)
     else:
-        raise ModelError(f"{path}: expected the backbone {E5_SMALL!r} or null")
+        tokenizer = read_tokenizer(folder)
+    if tokenizer.num_pieces > sizes.vocab_size:
+        found = f"a tokenizer of {tokenizer.num_pieces} pieces"
+        raise ModelError(f"{path}: expected at most {sizes.vocab_size} pieces, found {found}")
     try:
         network.load_state_dict(state, assign=True)
-    except RuntimeError as error:  # missing, unexpected or misshapen weights, one a line
+    except RuntimeError as error:  # missing weights, one a line
         reason = str(error).splitlines()[1].strip()
         raise ModelError(f"{folder}: weights do not fit config.json: {reason}") from error
+    if not isinstance(config["curve"], list):
+        raise ModelError(f"{path}: curve: expected a list, found {config['curve']!r}")
     curve = tuple(from_mapping(CurvePoint, point, path) for point in config["curve"])
     return Checkpoint(network, tokenizer, rule, curve)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights by name in the file at ``path``, in fp32."""
-    try:
-        with path.open("rb"):  # safetensors calls a file that may not be read a missing one
-            found = safetensors.torch.load_file(path)
-        return {name: data.float() for name, data in found.items()}
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except safetensors.SafetensorError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+def check_sizes(sizes: CrossAlignConfig, packed: PackedEncoder, path: Path) -> None:
+    """Raise `ModelError` unless a network of ``sizes`` can start from a packed encoder."""
+    for name in ("vocab_size", "width", "num_heads", "ffn_width", "max_positions"):
+        expected, found = getattr(packed, name), getattr(sizes, name)
+        if found != expected:
+            raise ModelError(f"{path}: {name}: expected {expected} of {E5_SMALL}, found {found}")
 
 
 def complete(
@@ -229,19 +235,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OSError(errno.EIO, str(error), str(path)) from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in the JSON file at ``path``."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: expected an object, found {type(content).__name__}")
-    return content
-
-
 def from_mapping(kind: type[Value], values: dict[str, Any], path: Path) -> Value:
     """A dataclass of ``kind`` from JSON; unknown or missing keys and other types are errors."""
     if not isinstance(values, dict):
@@ -252,5 +245,7 @@ def from_mapping(kind: type[Value], values: dict[str, Any], path: Path) -> Value
             raise ModelError(f"{path}: {key}: expected another type, found {value!r}")
     try:
         return kind(**values)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     except TypeError as error:
         raise ModelError(f"{path}: {str(error).partition('__init__() ')[2]}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xalign.errors import ModelError
 from xalign.model.packing import PieceSentence
+from xalign.weights.files import check_file, read_text
 
 if TYPE_CHECKING:
     import tokenizers
@@ -122,6 +123,8 @@ def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
         processor.LoadFromSerializedProto(model)
     except RuntimeError as error:
         raise ModelError(f"the tokenizer is no sentencepiece model: {error}") from error
+    if min(processor.bos_id(), processor.eos_id(), processor.unk_id()) < 0:
+        raise ModelError("the tokenizer has no pieces <s>, </s> and <unk>, as XLM-R's has")
     mask: int | None = processor.piece_to_id(MASK)
     mask = None if mask == processor.unk_id() else mask
     # Word by word: a list goes through a pool of threads, which takes longer to start.
@@ -158,7 +161,7 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
         unk=unk,
         start=tokenizer.token_to_id(WORD_START),
         mask=first_known(tokenizer, "[MASK]", MASK),
-        num_pieces=tokenizer.get_vocab_size(),
+        num_pieces=1 + max(tokenizer.get_vocab().values()),
         file="tokenizer.json",
         content=tokenizer.to_str().encode(),
     )
@@ -218,9 +221,9 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     try:
         if not path.exists():
             path = folder / "sentencepiece.model"
+            check_file(path)
             return sentencepiece_tokenizer(path.read_bytes())
-        content = path.read_text(encoding="utf-8")
-        return json_tokenizer(tokenizers.Tokenizer.from_str(content))
+        return json_tokenizer(tokenizers.Tokenizer.from_str(read_text(path)))
     except ModelError:
         raise
     except Exception as error:  # tokenizers raises no narrower one

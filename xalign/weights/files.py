@@ -1,0 +1,200 @@
+"""Files of a model folder, which may come from anyone, checked before anything is taken from them.
+
+A file is read only if it is a regular one inside its folder. Names, shapes and types of weights are
+compared with what the configuration promises before memory is taken for any of them.
+"""
+
+import json
+import math
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from xalign.errors import ModelError
+
+MAX_JSON_BYTES, MAX_HEADER_BYTES = 1 << 26, 1 << 26
+"""Largest configuration or tokenizer, and largest header of a file of weights."""
+FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Types of weights that are read, and bytes of each value."""
+TRUST_LINKS = "XALIGN_TRUST_LINKS"
+"""Environment variable that the option ``--trust-links`` sets."""
+LENGTH_BYTES = 8
+"""Length of the number at the start of a file of weights."""
+
+Shapes = Mapping[str, Sequence[int]]
+
+
+def check_file(path: Path) -> None:
+    """Check that ``path`` is a regular file inside its folder.
+
+    The hub's cache holds links to files beside its snapshots; these are followed too.
+
+    Errors: `ModelError`.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{path}: expected a file, found a folder, a pipe or a device")
+    real, folder = path.resolve(), path.parent.resolve()
+    if real.is_relative_to(folder) or os.environ.get(TRUST_LINKS):
+        return
+    caches = [parent for parent in folder.parents if parent.name.startswith("models--")]
+    if not any(real.is_relative_to(cache) for cache in caches):
+        raise ModelError(f"{path}: it is a link to {real}; add --trust-links to follow it")
+
+
+def read_text(path: Path) -> str:
+    """The text in the file at ``path``.
+
+    Errors: `ModelError`, also when the file is larger than `MAX_JSON_BYTES`.
+    """
+    check_file(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_JSON_BYTES:
+        raise ModelError(f"{path}: expected at most {MAX_JSON_BYTES:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: expected UTF-8: {error}") from error
+
+
+def parse_json(text: str) -> Any:
+    """A value in JSON, without NaN, infinity, or keys that occur twice.
+
+    Errors: `ValueError`.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"expected a number, found {constant}")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"the key {twice!r} occurs twice")
+        return found
+
+    try:
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in the JSON file at ``path``.
+
+    Errors: `ModelError`.
+    """
+    try:
+        content = parse_json(read_text(path))
+    except ValueError as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected an object, found {type(content).__name__}")
+    return content
+
+
+def read_weights(path: Path, expected: Shapes, *, may_lack: bool = False) -> dict[str, Tensor]:
+    """Weights by name in the file at ``path``, in fp32, with the ``expected`` shapes.
+
+    With ``may_lack``, some of the expected names may be missing.
+
+    Errors: `ModelError` before memory is taken, when names, shapes or types are others, or the
+    machine has too little memory; when a value is not a number.
+    """
+    found = weight_shapes(path)
+    if unexpected := sorted(found.keys() - expected.keys()):
+        raise ModelError(f"{path}: weights do not fit config.json: unexpected {unexpected[0]!r}")
+    if (missing := sorted(expected.keys() - found.keys())) and not may_lack:
+        raise ModelError(f"{path}: weights do not fit config.json: missing {missing[0]!r}")
+    for name, shape in found.items():
+        if tuple(shape) != tuple(expected[name]):
+            sizes = f"expected the shape {list(expected[name])}, found {list(shape)}"
+            raise ModelError(f"{path}: weights do not fit config.json: {name}: {sizes}")
+    check_memory(found, path)
+    try:
+        weights = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    return {name: finite(data.float(), name, path) for name, data in weights.items()}
+
+
+def finite(data: Tensor, name: str, path: Path) -> Tensor:
+    """``data``, unless a value of it is NaN or infinite: then a `ModelError`."""
+    if not data.isfinite().all():
+        raise ModelError(f"{path}: {name}: a weight is not a number, or infinite")
+    return data
+
+
+def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights in the safetensors file at ``path``, by its header alone.
+
+    Errors: `ModelError` when the header is not one, or does not fit the length of the file.
+    """
+    check_file(path)
+    try:
+        length = path.stat().st_size
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(LENGTH_BYTES), "little")
+            if not 2 <= size <= min(MAX_HEADER_BYTES, length - LENGTH_BYTES):
+                raise ValueError("its header does not fit it")
+            header = parse_json(file.read(size).decode())
+        return parse_header(header, length - LENGTH_BYTES - size)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+
+
+def parse_header(header: Any, length: int) -> dict[str, tuple[int, ...]]:
+    """Shapes by name in the ``header`` of a file with ``length`` bytes of weights.
+
+    Errors: `ValueError`.
+    """
+    if not isinstance(header, dict):
+        raise ValueError("expected a header with the names of weights")
+    shapes = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        match entry:
+            case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(a), int(b)]}:
+                pass
+            case _:
+                raise ValueError(f"{name}: expected a type, a shape and two offsets")
+        if dtype not in FLOATS:
+            raise ValueError(f"{name}: expected weights of {', '.join(FLOATS)}, found {dtype}")
+        if not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+            raise ValueError(f"{name}: expected sizes, found {shape}")
+        if not 0 <= a <= b <= length or b - a != math.prod(shape) * FLOATS[dtype]:
+            raise ValueError(f"{name}: its place in the file does not fit its shape")
+        shapes[name] = tuple(shape)
+    return shapes
+
+
+def check_memory(shapes: Shapes, path: Path | str) -> None:
+    """Check that weights of these ``shapes`` fit the memory of this machine in fp32.
+
+    Errors: `ModelError`.
+    """
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return
+    needed = 4 * sum(math.prod(shape) for shape in shapes.values())
+    if needed > there:
+        found = f"this machine has {there / 1e9:,.0f} GB"
+        raise ModelError(f"{path}: its weights take {needed / 1e9:,.0f} GB in memory; {found}")
