@@ -194,6 +194,18 @@ def run_process(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedP
     return subprocess.run(command, input=stdin, capture_output=True, check=False)
 
 
+TINY_PROGRAM = """
+import sys
+from tests.conftest import tiny_checkpoint
+from xalign.aligning import aligner
+from xalign.cli.main import app
+
+aligner.load = lambda *_: tiny_checkpoint()
+app(sys.argv[1:])
+"""
+"""`xalign` with a tiny model, for a process of its own."""
+
+
 class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 

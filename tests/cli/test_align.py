@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Terminal, run
+from tests.conftest import ROOT, TINY_PROGRAM, Terminal, run, varied_pairs
 from xalign.aligning.settings import Inputs
 from xalign.alignment import SentencePair
 from xalign.cli.inputs import open_pairs
@@ -21,6 +23,47 @@ from xalign.links.notices import Watched
 
 CORPUS = b"abc de ||| abc de\n\nabc\nabc|||de\n ||| abc\nab\tab\n"
 LINKS = ["0-0 1-1", "", "", "", "", "0-0"]
+
+
+OUTPUTS = ["out", "out.gz", "out.xz", "out.zst", "out.bz2", "m.npz", "m.jsonl", "m.jsonl.zst"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path: Path, name: str) -> None:
+    lines = [f"{' '.join(p.src)} ||| {' '.join(p.tgt)}\n" for p in varied_pairs(300)]
+    (tmp_path / "corpus").write_text("".join(lines))
+    paths = [tmp_path / (name if name.startswith("out") else "out"), tmp_path / "scores"]
+    wanted = ["-i", tmp_path / "corpus", "-o", paths[0], "--scores", paths[1]]
+    if name.startswith("m."):
+        wanted += ["--matrix", tmp_path / name]
+    limit = 1000 if "." in name else 2000
+    done = subprocess.run(
+        [sys.executable, "-c", TINY_PROGRAM, "align", *map(str, wanted)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "xalign: output: File too large\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+@pytest.mark.slow
+def test_devices_that_are_full_are_an_error(tmp_path: Path) -> None:
+    for wanted in (["-o", "/dev/full"], ["--scores", "/dev/full", "-o", tmp_path / "out"]):
+        done = subprocess.run(
+            [sys.executable, "-c", TINY_PROGRAM, "align", *map(str, wanted)],
+            input="ab ||| ab\n",
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (1, "xalign: output: No space left on device\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -268,3 +311,23 @@ def test_raw_text_is_cut_and_linked_by_white_space(tmp_path: Path) -> None:
     places = {(span[0], span[1]) for span in found["spans"]}
     assert places <= {(0, 3), (3, 4), (5, 7), (7, 8)}
     assert {span[2] for span in found["spans"]} <= {0, 3, 6, 8}  # two spaces are counted
+
+
+def test_lines_that_are_too_long_are_bad_lines(tiny: dict[str, Any]) -> None:
+    long = b"ab ||| " + b"ab " * 500
+    done = run("align", "--max-line-bytes", "1000", stdin=b"ab ||| ab\n" + long + b"\nab ||| ab")
+    assert done.stdout == "0-0\n\n0-0\n"
+    assert "<stdin>:2: expected a line of at most 1,000 bytes; see --max-line-bytes" in done.stderr
+    assert "3 pairs, 0 empty, 1 bad" in done.stderr
+    many = b"a " * 50_001 + b"||| a\n" + b"a " * 50_000 + b"||| a\n"
+    done = run("align", "--strict", stdin=many)
+    assert "<stdin>:1: expected at most 50,000 words a side, found 50,001" in done.stderr
+
+
+def test_lines_that_are_too_long_in_one_of_two_files(tiny: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("a\n" + "a " * 50_001 + "\na\n")
+    (tmp_path / "t").write_text("a\na\n" + "a" * 3_000_000 + "\n")
+    done = run("align", "-s", tmp_path / "s", "-t", tmp_path / "t")
+    assert done.stdout == "0-0\n\n\n"
+    assert f"{tmp_path / 's'}:2: expected at most 50,000 words" in done.stderr
+    assert f"{tmp_path / 't'}:3: expected a line of at most 1,048,576 bytes" in done.stderr

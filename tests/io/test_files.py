@@ -1,18 +1,20 @@
-"""Opening, decompressing, atomic writing."""
+"""Opening, decompressing, lines of all lengths."""
 
 import gzip
 import io
 import lzma
 import os
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from backports import zstd
 
 from xalign.errors import InputError
-from xalign.io.files import Source
+from xalign.io.files import LongLine, Source
 from xalign.io.outputs import output
+from xalign.io.pairs import decode
 
 TEXT = b"eins ||| one\nzwei ||| two\n" * 1000
 SUFFIXES = ["", ".gz", ".xz", ".zst"]
@@ -90,63 +92,6 @@ def test_damaged_data_is_an_error_and_never_a_silent_end(tmp_path: Path, suffix:
         lines(path, b"not compressed at all")
 
 
-def test_output_appears_only_when_whole(tmp_path: Path) -> None:
-    path = tmp_path / "out.align"
-    path.write_text("old")
-
-    def break_off() -> None:
-        with output(str(path)) as out:
-            out.write(b"new")
-            out.flush()
-            assert path.read_text() == "old"
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        break_off()
-    assert path.read_text() == "old"
-    assert [child.name for child in tmp_path.iterdir()] == ["out.align"]
-
-
-def test_output_to_a_pipe_is_written_directly(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    found: list[bytes] = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
-    reader.start()
-    with output(str(pipe)) as out:
-        out.write(b"0-0\n")
-    reader.join()
-    assert found == [b"0-0\n"]
-
-
-def test_output_to_a_name_of_an_open_file_is_appended_to_it(tmp_path: Path) -> None:
-    with (tmp_path / "all").open("ab") as file:
-        file.write(b"old\n")
-        file.flush()
-        with output(f"/dev/fd/{file.fileno()}") as out:
-            out.write(b"new\n")
-    assert (tmp_path / "all").read_bytes() == b"old\nnew\n"
-
-
-def test_output_through_a_link_replaces_the_file_behind_it(tmp_path: Path) -> None:
-    (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to("real")
-    with output(str(tmp_path / "link")) as out:
-        out.write(b"new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
-
-
-def test_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with (
-        pytest.raises(InputError, match="cannot be written: No such file"),
-        output(str(tmp_path / "no" / "out")),
-    ):
-        pass
-    with pytest.raises(InputError, match="it is a folder; name a file"), output(str(tmp_path)):
-        pass
-
-
 def test_dash_is_standard_input_and_output(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
@@ -168,3 +113,63 @@ def test_a_pipe_has_no_size() -> None:
     assert source.size is None
     assert list(source) == []
     os.close(read)
+
+
+def test_a_long_line_is_marked_and_read_past(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc\nabcd\nabcde\nabc\r\nabcde\r\n" + b"x" * 300_000 + b"\nab")
+    found = list(Source(str(tmp_path / "a"), 4))
+    assert [isinstance(line, LongLine) for line in found] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert found[:2] + found[3:4] + found[6:] == [b"abc", b"abcd", b"abc", b"ab"]
+    assert len(found[5]) <= 1000
+    with pytest.raises(InputError, match="expected a line of at most 4 bytes"):
+        decode(found[2], "a", 3)
+
+
+def test_a_source_for_other_files_refuses_lines_that_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xalign.io.files.MAX_OTHER_BYTES", 100)
+    with pytest.raises(InputError, match=r"a:2: expected a line of at most 100 bytes"):
+        lines(tmp_path / "a", b"a" * 100 + b"\n" + b"a" * 101 + b"\n")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_lines_are_passed_over(tmp_path: Path, suffix: str) -> None:
+    with output(str(tmp_path / f"a{suffix}")) as out:
+        out.write(b"\xef\xbb\xbfa\nb\nc\n")
+    source = Source(str(tmp_path / f"a{suffix}"))
+    assert (source.first, source.skip(2), source.first) == (1, 2, 3)
+    assert list(source) == [b"c"]
+    source = Source(str(tmp_path / f"a{suffix}"))
+    assert (source.skip(9), list(source)) == (3, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".zst", ".bz2"])
+def test_a_gigabyte_without_a_line_end_takes_no_memory(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"zeros{suffix}"
+    if suffix:
+        size = 2**30 if suffix in (".gz", ".zst") else 2**27
+        with output(str(path)) as out:
+            for _ in range(size >> 22):
+                out.write(bytes(2**22))
+    else:
+        path.touch()
+        os.truncate(path, 2**30)
+    program = (
+        "import resource, sys\nfrom xalign.io.files import Source\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "assert len(list(Source(sys.argv[1], 1 << 20))) == 1\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 50_000  # kilobytes

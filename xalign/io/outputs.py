@@ -125,11 +125,9 @@ class Outputs:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         with self._folders:
-            if kind is None:
+            with contextlib.suppress(OSError) if kind else contextlib.nullcontext(), self._files:
                 for stream in self._streams:
                     stream.flush()
-            with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
-                self._files.close()
             if kind is None:
                 move_together(self._parts)
 
