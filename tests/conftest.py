@@ -30,7 +30,13 @@ from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.tokenizer import Tokenizer, sentencepiece_tokenizer
 
 hypothesis.settings.register_profile("xalign", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "soak", deadline=None, derandomize=False, database=None, max_examples=1000
+)
 hypothesis.settings.load_profile("xalign")
+
+FUZZ = int(os.environ.get("XALIGN_FUZZ", "1"))
+"""Factor of the numbers of random inputs; bin/soak fuzz raises it."""
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"

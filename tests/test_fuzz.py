@@ -1,17 +1,23 @@
 """A hundred thousand lines of anything: as many lines out, and no traceback."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import tiny_aligner
+from tests.conftest import FUZZ, tiny_aligner
+from xalign import reading
 from xalign.aligning.aligner import Aligner
-from xalign.errors import InputError
-from xalign.io.pairs import read_pairs
+from xalign.errors import InputError, XalignError
+from xalign.io.char_spans import read_char_spans
+from xalign.io.files import Source
+from xalign.io.matrix import read_matrices
+from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh, read_alignments
+from xalign.training import corpora
 
 LINES = 100_000
 WORDS = [
@@ -89,7 +95,7 @@ def test_the_embedded_model_takes_any_line_too(default_aligner: Aligner) -> None
         assert all(i < len(pair.src) and j < len(pair.tgt) for i, j in alignment)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * FUZZ)
 @given(st.lists(st.binary(max_size=60).filter(lambda line: b"\n" not in line), max_size=20))
 def test_any_bytes_give_a_line_for_a_line(lines: list[bytes]) -> None:
     errors: list[InputError] = []
@@ -98,7 +104,7 @@ def test_any_bytes_give_a_line_for_a_line(lines: list[bytes]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=300 * FUZZ)
 @given(
     st.lists(
         st.tuples(st.text(max_size=20), st.sampled_from(SEPARATORS), st.text(max_size=20)),
@@ -110,3 +116,78 @@ def test_any_text_gives_links_within_its_words(rows: list[tuple[str, str, str]])
     pairs = list(read_pairs(lines, "fuzz", lambda _: None))
     for pair, alignment in zip(pairs, tiny_aligner(threads=1).align(pairs), strict=True):
         assert all(i < len(pair.src) and j < len(pair.tgt) for i, j in alignment)
+
+
+def consumed(found: object) -> None:
+    """Read what a reader reads later."""
+    if isinstance(found, Iterable) and not isinstance(found, str):
+        for item in found:
+            if isinstance(item, Iterator):
+                consumed(item)
+
+
+def read_two(path: Path) -> None:
+    """Both sides from one file."""
+    lines = list(Source(str(path)))
+    consumed(read_two_files(lines, reversed(lines), "a", "b", lambda _: None))
+
+
+FUZZED: dict[str, Callable[[Path], object]] = {
+    "pairs": lambda path: consumed(reading.read_pairs(path)),
+    "two files": read_two,
+    "gold": lambda path: consumed(reading.read_gold(path)),
+    "links": lambda path: consumed(reading.read_alignments(path)),
+    "scores": lambda path: reading.score(path, path),
+    "matrices": lambda path: consumed(read_matrices(str(path))),
+    "arrays": lambda path: consumed(read_matrices(str(path.rename(path.with_suffix(".npz"))))),
+    "spans": lambda path: [read_char_spans(line, "s", 1) for line in Source(str(path))],
+    "links to learn": lambda path: consumed(corpora.read_given_links(str(path))),
+    **{
+        suffix: lambda path, suffix=suffix: consumed(  # type: ignore[misc]
+            Source(str(path.rename(path.with_suffix(suffix))))
+        )
+        for suffix in (".gz", ".xz", ".zst", ".bz2")
+    },
+}
+TOKENS = st.sampled_from(
+    [
+        *[
+            "0-0",
+            "1-2",
+            "1p2",
+            "3?4",
+            "0-0:0.5",
+            "1-1/S",
+            "1-1P",
+            "S",
+            "P",
+            "NULL",
+            "-1",
+            "#",
+            "source",
+            "{",
+            "[",
+            "[1,",
+            "nan",
+            "1e999",
+            "<sentence",
+        ],
+        *[" ||| ", "\t", "1 1 1", "({ 1 })", '"', "\x00", "9" * 400, "0-" + "9" * 30, " ", "é"],
+        *['{"pair": 1, "matrix": [[0.5]]}', '{"id": 1, "alignment": [[0, 0]]}', "[" * 10**5],
+    ]
+)
+CONTENT = st.binary(max_size=80) | st.lists(
+    st.lists(TOKENS, max_size=6).map(" ".join), max_size=6
+).map(lambda lines: "\n".join(lines).encode())
+
+
+@pytest.mark.parametrize("name", FUZZED)
+@settings(max_examples=150 * FUZZ, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=CONTENT)
+def test_any_file_is_read_or_is_one_error(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    try:
+        FUZZED[name](path)
+    except XalignError as error:
+        assert "\n" not in str(error)  # noqa: PT017

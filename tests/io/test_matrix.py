@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from tests.conftest import FUZZ
 from xalign.errors import InputError
 from xalign.io.matrix import matrices, read_matrices
 from xalign.io.outputs import output
@@ -16,7 +17,7 @@ FLOATS = st.floats(0, 1, width=32)
 
 
 @pytest.mark.parametrize("name", ["m.npz", "m.jsonl", "m.jsonl.gz"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30 * FUZZ)
 @given(
     st.lists(
         arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=4), elements=FLOATS),

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import tiny_checkpoint
+from tests.conftest import FUZZ, tiny_checkpoint
 from xalign.aligning.aligner import Aligner
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
@@ -95,7 +95,7 @@ def test_points_are_shares_of_right_links_with_all_sets_alike() -> None:
     assert calibration([one, other])[1] == pytest.approx(expected, abs=1e-3)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100 * FUZZ)
 @given(st.lists(st.tuples(st.floats(0.0625, 1, width=32), st.integers(0, 2)), max_size=30))
 def test_points_always_rise_and_turn_back(rows: list[tuple[float, int]]) -> None:
     scores = np.array([score for score, _ in rows], dtype=np.float32)

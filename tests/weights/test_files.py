@@ -16,11 +16,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import run_process, save, small_sentencepiece, tiny_checkpoint
+from tests.conftest import FUZZ, run_process, save, small_sentencepiece, tiny_checkpoint
 from xalign.errors import ModelError
 from xalign.model.config import ExtractionRule
 from xalign.weights.checkpoint import Checkpoint, load, save_folder
-from xalign.weights.files import check_memory, parse_json, read_json, weight_shapes
+from xalign.weights.files import check_memory, read_json, weight_shapes
 
 RULE = ExtractionRule(method="words", threshold=0.3, scale=0.3)
 
@@ -380,7 +380,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150 * FUZZ)
 @given(st.data())
 def test_any_change_of_a_configuration_loads_or_is_one_error(
     saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -405,9 +405,9 @@ def test_any_change_of_a_configuration_loads_or_is_one_error(
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "sentencepiece.model"])
 def test_damaged_bytes_load_or_are_one_error(folder: Path, name: str) -> None:
-    draw = random.Random(0)
+    draw = random.Random(0 if FUZZ == 1 else None)
     whole = (folder / name).read_bytes()
-    for _ in range(150):
+    for _ in range(150 * FUZZ):
         content = bytearray(whole)
         for _ in range(draw.randint(1, 5)):
             place = draw.randrange(min(len(content), draw.choice([50, 3000, 10**9])))
@@ -429,8 +429,3 @@ def test_any_header_is_shapes_or_one_error(content: bytes) -> None:
         assert "\n" not in str(error)  # noqa: PT017
     finally:
         path.unlink()
-
-
-@given(VALUES)
-def test_json_is_read_as_by_everyone(value: object) -> None:
-    assert parse_json(json.dumps(value)) == value

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import Parameter
@@ -12,6 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from xalign.cli.usage import COMMON
+from xalign.io.json_text import parse_json
 from xalign.settings import Setting
 
 GROUPS = (
@@ -128,7 +128,7 @@ def read_config(ctx: typer.Context, path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        settings = json.loads(Path(path).read_text(encoding="utf-8"))["settings"]
+        settings = parse_json(Path(path).read_text(encoding="utf-8"))["settings"]
     except OSError as error:
         raise typer.BadParameter(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xalign.errors import InputError
+from xalign.io.json_text import parse_json
 
 KEYS = ("spans", "entities", "ents", "labels", "label")
 
@@ -47,7 +48,7 @@ def read_char_spans(line: bytes, path: str, number: int) -> Labels:
     if not line.strip():
         return Labels(())
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         found = record
         if isinstance(record, dict):
             found = record[next(key for key in KEYS if isinstance(record.get(key), list))]

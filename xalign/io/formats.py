@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_words
 from xalign.errors import InputError
+from xalign.io.json_text import parse_json
 from xalign.io.pharaoh import parse_link, read_alignments
 
 Format = Literal["pharaoh", "scored", "jsonl", "tsv", "naacl", "giza"]
@@ -104,7 +105,7 @@ def read_jsonl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     """
     for number, line in enumerate(lines, 1):
         try:
-            found: dict[str, Any] = json.loads(line)
+            found: dict[str, Any] = parse_json(line)
             pair = SentencePair(tuple(found["src"]), tuple(found["tgt"]))
             links = {(int(i), int(j)): float(p) for i, j, p in found["links"]}
             spans = tuple((a, b, c, d, float(p)) for a, b, c, d, p in found.get("spans", ()))

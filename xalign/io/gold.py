@@ -19,13 +19,13 @@ Clear         JSON; ``records`` of ``source`` and      1
 ============  =======================================  =============================
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xalign.alignment import GoldAlignment, Link
 from xalign.errors import InputError
+from xalign.io.json_text import parse_json
 
 LINK = re.compile(
     r"(\d{1,9})([-p?])(\d{1,9})(?:/?([SP])|:(\d{0,9}\.?\d{1,20}))?", re.ASCII | re.IGNORECASE
@@ -209,7 +209,7 @@ def collect_clear(text: str, path: str) -> list[list[Marked]]:
     """Links of the records of a file of JSON as of Clear-Bible, by verse, in order of verses."""
     verses: dict[str, list[Marked]] = {}
     try:
-        for record in json.loads(text)["records"]:
+        for record in parse_json(text)["records"]:
             for source in map(clear_token, record["source"]):
                 for target in map(clear_token, record["target"]):
                     if source[0] == target[0]:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from xalign.errors import InputError
+from xalign.io.json_text import parse_json
 from xalign.io.locks import lock
 from xalign.io.outputs import (
     compressed,
@@ -113,7 +114,7 @@ class Journal:
         found = []
         for line in lines[:-1]:
             try:
-                found.append(json.loads(line))
+                found.append(parse_json(line))
             except ValueError as error:
                 message = f"expected lines of JSON: {error}; remove it to start anew"
                 raise InputError(str(self.path), len(found) + 1, message) from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xalign.errors import InputError
 from xalign.io.files import Source
+from xalign.io.json_text import parse_json
 
 Matrix = NDArray[np.float32]
 
@@ -51,9 +52,9 @@ def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:
                     yield int(name), arrays[name]
             return
         for line in Source(path):
-            found = json.loads(line)
+            found = parse_json(line)
             rows = found["matrix"]
             shape = len(rows), len(rows[0]) if rows else 0
             yield found["pair"], np.array(rows, dtype=np.float32).reshape(shape)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(path, 0, f"expected matrices: {error}") from error

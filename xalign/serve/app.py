@@ -24,6 +24,7 @@ from xalign.alignment import Direction, ScoredAlignment, SentencePair
 from xalign.errors import XalignError
 from xalign.io.char_spans import read_char_spans, write_char_spans
 from xalign.io.formats import WRITERS, Format
+from xalign.io.json_text import parse_json
 from xalign.links.inline_tags import project_markup
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.projected_lines import (
@@ -140,7 +141,7 @@ class App:
         if length > self.max_body:
             raise RequestError(413, f"expected at most {self.max_body} bytes, found {length}")
         try:
-            found = json.loads(environ["wsgi.input"].read(length))
+            found = parse_json(environ["wsgi.input"].read(length))
         except (ValueError, RecursionError) as error:
             raise RequestError(400, f"expected JSON: {error}") from error
         if not isinstance(found, dict):

@@ -26,6 +26,7 @@ import torch
 
 import xalign
 from xalign.errors import ModelError
+from xalign.io.json_text import parse_json
 from xalign.training.loop import Trainer, rank_and_world, steps, wait_for_all
 from xalign.training.objectives import Examples, Objective
 from xalign.training.tuning import Choices, DevSet, tune
@@ -65,7 +66,7 @@ class Run:
             return
         if not record.exists() or not state.exists():
             raise ModelError(f"{self.folder}: there is nothing to resume; drop --resume")
-        before = json.loads(record.read_text(encoding="utf-8"))["settings"]
+        before = parse_json(record.read_text(encoding="utf-8"))["settings"]
         if before != settings:
             keys = before.keys() | settings
             changed = sorted(k for k in keys if before.get(k) != settings.get(k))
@@ -147,7 +148,7 @@ class Run:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Records of ``metrics.jsonl``; a last line that was cut off is left out."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return [parse_json(line) for line in lines if line.endswith("\n")]
 
 
 def draw_metrics(folder: Path) -> None:

@@ -4,7 +4,6 @@ A file is read only if it is a regular one inside its folder. Names, shapes and 
 compared with what the configuration promises before memory is taken for any of them.
 """
 
-import json
 import math
 import os
 import stat
@@ -17,6 +16,7 @@ import safetensors.torch
 from torch import Tensor
 
 from xalign.errors import ModelError
+from xalign.io.json_text import parse_strict_json
 
 MAX_JSON_BYTES, MAX_HEADER_BYTES = 1 << 26, 1 << 26
 """Largest configuration or tokenizer, and largest header of a file of weights."""
@@ -70,36 +70,13 @@ def read_text(path: Path) -> str:
         raise ModelError(f"{path}: expected UTF-8: {error}") from error
 
 
-def parse_json(text: str) -> Any:
-    """A value in JSON, without NaN, infinity, or keys that occur twice.
-
-    Errors: `ValueError`.
-    """
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"expected a number, found {constant}")
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise ValueError(f"the key {twice!r} occurs twice")
-        return found
-
-    try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """The object in the JSON file at ``path``.
 
     Errors: `ModelError`.
     """
     try:
-        content = parse_json(read_text(path))
+        content = parse_strict_json(read_text(path))
     except ValueError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict):
@@ -151,7 +128,7 @@ def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             size = int.from_bytes(file.read(LENGTH_BYTES), "little")
             if not 2 <= size <= min(MAX_HEADER_BYTES, length - LENGTH_BYTES):
                 raise ValueError("its header does not fit it")
-            header = parse_json(file.read(size).decode())
+            header = parse_strict_json(file.read(size).decode())
         return parse_header(header, length - LENGTH_BYTES - size)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,236 @@
+"""Long trials of what docs/reliability.md promises.
+
+    bin/soak kills CORPUS         aligning, killed at random moments, ends with the same outputs
+    bin/soak memory CORPUS        memory stays constant over a long corpus, and no line is lost
+    bin/soak training CORPUS      training, killed every few minutes, ends with the same weights
+    bin/soak fuzz                 the property tests on inputs of strangers, for minutes
+    bin/soak mutation             the share of changed programs that the tests find out
+
+Every trial prints its figures; exit code 1 says that a promise is broken.
+"""
+
+import argparse
+import csv
+import filecmp
+import os
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+XALIGN = [sys.executable, "-m", "xalign"]
+STEADY_FROM, GROWTH = 100_000, 0.03
+"""Lines after which memory is steady, and the share by which it may still grow."""
+
+
+def say(message: str) -> None:
+    """Print a line at once."""
+    print(message, flush=True)
+
+
+def check(holds: bool, promise: str) -> None:
+    """Stop with exit code 1 unless a promise holds."""
+    if not holds:
+        sys.exit(f"soak: broken: {promise}")
+
+
+def kill_at_random(
+    command: Sequence[str], draw: random.Random, seconds: tuple[float, float], kills: int
+) -> Iterator[str]:
+    """Run a command again and again until it ends; kill it after a random time, ``kills`` times.
+
+    Yields "killed" or "ended" for each run.
+    """
+    while True:
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                process.wait(draw.uniform(*seconds) if kills > 0 else None)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills -= 1
+                yield "killed"
+                continue
+        check(process.returncode == 0, f"exit code 0, found {process.returncode}")
+        yield "ended"
+        return
+
+
+def kills(given: argparse.Namespace) -> None:
+    """Align a corpus, killed at random moments, and compare all outputs with those of one run."""
+    folder = fresh_folder(given.work)
+    outputs = {name: f"{name}{given.suffix}" for name in ("links", "scores", "matrices.jsonl")}
+
+    def command(part: Path) -> list[str]:
+        part.mkdir(exist_ok=True)
+        paths = {name: str(part / file) for name, file in outputs.items()}
+        chosen = ["align", "--resume", "-i", given.corpus, "--format", "scored"]
+        written = ["-o", paths["links"], "--scores", paths["scores"]]
+        return [*XALIGN, *chosen, *written, "--matrix", paths["matrices.jsonl"]]
+
+    whole, parts = folder / "whole", folder / "parts"
+    started = time.perf_counter()
+    subprocess.run(command(whole), check=True)
+    taken = time.perf_counter() - started
+    draw, count, ended = random.Random(given.seed), 0, 0
+    while count < given.count:
+        for outcome in kill_at_random(command(parts), draw, (0, 0.7 * taken), given.count - count):
+            count += outcome == "killed"
+            ended += outcome == "ended"
+        names = sorted(path.name for path in parts.iterdir())
+        check(names == sorted(outputs.values()), f"only whole outputs are left, found {names}")
+        different = filecmp.cmpfiles(whole, parts, names, shallow=False)[1:]
+        check(different == ([], []), f"the same bytes, found differences in {different}")
+        shutil.rmtree(parts)
+    say(f"{count} kills, {ended} jobs ended, all {len(outputs)} outputs the same each time")
+
+
+def fresh_folder(path: str) -> Path:
+    """An empty folder."""
+    folder = Path(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def memory(given: argparse.Namespace) -> None:
+    """Align a long corpus through pipes, and record memory and rate every few seconds."""
+    samples: list[tuple[int, float, float]] = []
+    started = time.perf_counter()
+    lines = 0
+    command = [*XALIGN, "align", "-i", given.corpus, *given.options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        next_sample = started
+        for lines, _ in enumerate(process.stdout, 1):
+            if (now := time.perf_counter()) >= next_sample:
+                samples.append((lines, now - started, resident(process.pid)))
+                next_sample = now + given.every
+    check(process.returncode == 0, f"exit code 0, found {process.returncode}")
+    with Path(given.corpus).open("rb") as file:
+        expected = sum(1 for _ in file)
+    check(lines == expected, f"{expected} lines, found {lines}")
+    with Path(given.output).open("w", newline="") as table:
+        csv.writer(table).writerows([("lines", "seconds", "megabytes"), *samples])
+    early = [size for line, _, size in samples if STEADY_FROM / 2 <= line <= STEADY_FROM]
+    late = [size for line, _, size in samples if line > STEADY_FROM]
+    rate = lines / samples[-1][1]
+    say(f"{lines:,} lines in and out, {rate:.0f} pairs/s, samples in {given.output}")
+    if not (early and late):
+        return
+    base = max(early)
+    say(
+        f"memory: {base:.0f} MB at most up to {STEADY_FROM:,} lines; after them the median is "
+        f"{statistics.median(late):.0f} MB, the most {max(late):.0f} MB ({max(late) / base - 1:+.1%})"
+    )
+    check(max(late) <= (1 + GROWTH) * base, f"memory grows by at most {GROWTH:.0%}")
+
+
+def resident(process: int) -> float:
+    """Megabytes of memory that a process holds; 0 when it has ended."""
+    try:
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    except OSError:
+        return 0.0
+    return int(found[1]) / 1000 if found else 0.0
+
+
+def training(given: argparse.Namespace) -> None:
+    """Train twice, once undisturbed and once killed again and again, and compare the weights."""
+    folder = fresh_folder(given.work)
+
+    def command(output: Path) -> list[str]:
+        chosen = ["train", "-i", given.corpus, "-o", str(output), "--cache", str(folder / "cache")]
+        size = ["--steps", str(given.steps), "--every", str(given.every), "--batch-pieces", "2048"]
+        return [*XALIGN, *chosen, *size, *given.options]
+
+    whole, parts = folder / "whole", folder / "parts"
+    started = time.perf_counter()
+    subprocess.run(command(whole), check=True)
+    taken = time.perf_counter() - started
+    say(f"undisturbed: {given.steps} steps in {taken:.0f} s")
+    draw, count = random.Random(given.seed), 0
+    resumed = [*command(parts), "--resume"]
+    for outcome in kill_at_random(resumed, draw, (given.least, given.most), given.count):
+        count += outcome == "killed"
+    same = filecmp.cmp(whole / "model.safetensors", parts / "model.safetensors", shallow=False)
+    check(same, "the same weights")
+    left = [path.name for path in parts.iterdir() if path.name.startswith(".")]
+    check(not left, f"nothing is left of the runs that were killed, found {left}")
+    say(f"{count} kills, {time.perf_counter() - started:.0f} s in all, the same weights to the bit")
+
+
+FUZZED = {
+    "files of models": "tests/weights/test_files.py",
+    "lines of pairs": "tests/test_fuzz.py",
+    "readers of all formats": "tests/io",
+    "markup, tags and segmentation": "tests/links",
+}
+
+
+def fuzz(given: argparse.Namespace) -> None:
+    """Run the property tests with other random inputs each time, some minutes for each part."""
+    draw = random.Random(given.seed)
+    for name, path in FUZZED.items():
+        end, rounds = time.perf_counter() + 60 * given.minutes, 0
+        while time.perf_counter() < end:
+            seed = f"--hypothesis-seed={draw.randrange(2**31)}"
+            chosen = [path, "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=soak", seed]
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *chosen, "-m", "not docs"],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "XALIGN_FUZZ": str(given.factor)},
+            )
+            check(done.returncode == 0, f"{name}: no test fails, found\n{done.stdout}")
+            rounds += 1
+        say(f"{name}: {rounds} rounds of {given.factor} times the usual inputs, no finding")
+
+
+def main() -> None:
+    """Read the options, and run a trial."""
+    parser = argparse.ArgumentParser(
+        prog="soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+
+    def trial(run: object, name: str, *, corpus: bool) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=(run.__doc__ or "").splitlines()[0])
+        command.set_defaults(run=run)
+        if corpus:
+            command.add_argument("corpus")
+        command.add_argument("--seed", type=int, default=1)
+        return command
+
+    command = trial(kills, "kills", corpus=True)
+    command.add_argument("--count", type=int, default=100)
+    command.add_argument("--suffix", default=".gz")
+    command.add_argument("--work", default="soak.kills")
+    command = trial(memory, "memory", corpus=True)
+    command.add_argument("--every", type=float, default=2.0, help="seconds between samples")
+    command.add_argument("--output", default="soak.csv")
+    command.add_argument("options", nargs="*", help="options of xalign align, after --")
+    command = trial(training, "training", corpus=True)
+    command.add_argument("--steps", type=int, default=300)
+    command.add_argument("--every", type=int, default=20, help="steps between checkpoints")
+    command.add_argument("--count", type=int, default=12, help="number of kills")
+    command.add_argument("--least", type=float, default=60.0, help="seconds before a kill")
+    command.add_argument("--most", type=float, default=300.0)
+    command.add_argument("--work", default="soak.training")
+    command.add_argument("options", nargs="*", help="options of xalign train, after --")
+    command = trial(fuzz, "fuzz", corpus=False)
+    command.add_argument("--minutes", type=float, default=10.0, help="for each part")
+    command.add_argument("--factor", type=int, default=5)
+    given = parser.parse_args()
+    given.run(given)
+
+
+if __name__ == "__main__":
+    main()
