@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, docs/xalign.1 and docs/api.md from the code.
+"""Writes docs/cli.md, docs/xalign.1, docs/api.md and xalign/sbom.cdx.json from the code.
 
 With ``--check``, fails if a page is another.
 """
@@ -14,6 +14,7 @@ from typer.main import get_group
 
 import xalign
 from bin.recipes import ROOT
+from bin.recipes.sbom import sbom
 from xalign.cli.main import app
 from xalign.cli.usage import COMMON
 
@@ -226,20 +227,21 @@ def markdown(doc: str) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": cli_page,
-    "xalign.1": man_page,
-    "api.md": api_page,
+    "docs/cli.md": cli_page,
+    "docs/xalign.1": man_page,
+    "docs/api.md": api_page,
+    "xalign/sbom.cdx.json": sbom,
 }
 
 
 def main() -> None:
     """Write the pages, or check them."""
     for name, make in PAGES.items():
-        path = ROOT / "docs" / name
+        path = ROOT / name
         if "--check" not in sys.argv:
             path.write_text(make(), encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != make():
-            sys.exit(f"docs/{name} is not what the code says: run bin/fix")
+            sys.exit(f"{name} is not what the code says: run bin/fix")
 
 
 if __name__ == "__main__":
