@@ -12,6 +12,7 @@ Every trial prints its figures; exit code 1 says that a promise is broken.
 import argparse
 import csv
 import filecmp
+import json
 import os
 import random
 import re
@@ -194,6 +195,57 @@ def fuzz(given: argparse.Namespace) -> None:
         say(f"{name}: {rounds} rounds of {given.factor} times the usual inputs, no finding")
 
 
+MUTATED = {
+    "xalign/io/*.py": "tests/io",
+    "xalign/links/metrics.py": "tests/links/test_metrics.py",
+    "xalign/links/symmetrize.py": "tests/links/test_symmetrize.py",
+    "xalign/links/projection.py": "tests/links/test_projection.py",
+    "xalign/model/extraction.py": "tests/model/test_extraction.py",
+    "xalign/training/losses.py": "tests/training/test_losses.py",
+    "xalign/aligning/windows.py": "tests/aligning/test_windows.py",
+}
+"""Modules that are changed, and the tests that should find it out."""
+MUTMUT = """
+[tool.mutmut]
+source_paths = {sources}
+pytest_add_cli_args_test_selection = ["-m", "not slow", {tests}]
+also_copy = ["xalign", "bin", "docs", "tests", "README.md", "LICENSE"]
+"""
+
+
+def mutation(given: argparse.Namespace) -> None:
+    """Change the code of chosen modules in small ways, and count the changes that tests find."""
+    folder = fresh_folder(given.work)
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True).stdout
+    for name in listed.decode().split("\0")[:-1]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(name, folder / name)
+    killed = total = 0
+    say("| modules | changes | found by tests |\n|---|---|---|")
+    for sources, tests in MUTATED.items():
+        if given.only and given.only not in sources:
+            continue
+        paths = [str(path.relative_to(folder)) for path in sorted(folder.glob(sources))]
+        settings = MUTMUT.format(sources=json.dumps(paths), tests=json.dumps(tests))
+        project = Path("pyproject.toml").read_text(encoding="utf-8")
+        (folder / "pyproject.toml").write_text(project + settings, encoding="utf-8")
+        shutil.rmtree(folder / "mutants", ignore_errors=True)
+        for command in (["run", "--max-children", str(given.processes)], ["export-cicd-stats"]):
+            with (folder / "mutmut.log").open("ab") as log:
+                done = subprocess.run(
+                    [sys.executable, "-m", "mutmut", *command], cwd=folder, stdout=log, stderr=log
+                )
+            check(done.returncode == 0, f"mutmut runs; see {folder / 'mutmut.log'}")
+        found = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())
+        tried = found["total"] - found["skipped"]
+        caught = found["killed"] + found["timeout"] + found["segfault"] + found["suspicious"]
+        say(f"| {sources} | {tried} | {caught / tried:.1%} |")
+        killed, total = killed + caught, total + tried
+        shutil.copytree(folder / "mutants", folder / f"of-{Path(sources).parent.name}-{tried}")
+    say(f"| all | {total} | {killed / total:.1%} |")
+    check(killed >= given.share * total, f"tests find {given.share:.0%} of all changes")
+
+
 def main() -> None:
     """Read the options, and run a trial."""
     parser = argparse.ArgumentParser(
@@ -212,7 +264,7 @@ def main() -> None:
     command = trial(kills, "kills", corpus=True)
     command.add_argument("--count", type=int, default=100)
     command.add_argument("--suffix", default=".gz")
-    command.add_argument("--work", default="soak.kills")
+    command.add_argument("--work", default="/tmp/soak.kills")
     command = trial(memory, "memory", corpus=True)
     command.add_argument("--every", type=float, default=2.0, help="seconds between samples")
     command.add_argument("--output", default="soak.csv")
@@ -223,11 +275,16 @@ def main() -> None:
     command.add_argument("--count", type=int, default=12, help="number of kills")
     command.add_argument("--least", type=float, default=60.0, help="seconds before a kill")
     command.add_argument("--most", type=float, default=300.0)
-    command.add_argument("--work", default="soak.training")
+    command.add_argument("--work", default="/tmp/soak.training")
     command.add_argument("options", nargs="*", help="options of xalign train, after --")
     command = trial(fuzz, "fuzz", corpus=False)
     command.add_argument("--minutes", type=float, default=10.0, help="for each part")
     command.add_argument("--factor", type=int, default=5)
+    command = trial(mutation, "mutation", corpus=False)
+    command.add_argument("--processes", type=int, default=2)
+    command.add_argument("--share", type=float, default=0.8)
+    command.add_argument("--only", help="part of the name of the modules to change")
+    command.add_argument("--work", default="/tmp/soak.mutation")
     given = parser.parse_args()
     given.run(given)
 

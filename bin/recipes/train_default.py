@@ -5,7 +5,8 @@
    finds in text of many languages; some examples are several pairs end to end.
 3. Each of these networks labels the text; their probabilities are averaged.
 4. A network goes on from the first model again, with the human links and the averaged labels.
-5. It is saved in half precision, with the card of the folder that it goes to.
+5. It gets a pair head (`bin.recipes.pair_head`), which learns from the same text, and is saved in
+   half precision, with the card of the folder that it goes to.
 
 Each step is done once: what the working folder holds is not done again, and training goes on where
 it was stopped. Every command is printed before it runs. On two cores all steps take most of a day;
@@ -39,12 +40,13 @@ from bin.recipes.first_model import (
     run,
     say,
 )
+from bin.recipes.pair_head import with_pair_head
 from xalign.alignment import Link
 from xalign.io.files import Source
 from xalign.io.links import read_any_links
 from xalign.io.outputs import whole
 from xalign.training.run import read_metrics
-from xalign.weights.checkpoint import DEFAULT, load, save_folder
+from xalign.weights.checkpoint import DEFAULT, Checkpoint, load, save_folder
 
 HUMAN = {
     "cdt.da-en": 2.0,
@@ -99,6 +101,7 @@ class SecondScale:
     last_steps: int = 750
     every: int = 150
     batch_pieces: int = 8192
+    pairs: int = 50_000
     first: Scale = field(default_factory=lambda: FIRST_FULL)
 
 
@@ -109,6 +112,7 @@ TINY = SecondScale(
     last_steps=2,
     every=2,
     batch_pieces=600,
+    pairs=100,
     first=Scale(pairs=100, teacher_steps=2, student_steps=2, every=2, batch_pieces=400),
 )
 
@@ -141,7 +145,8 @@ class Recipe:
             self.train(f"network-{number}", start, human, unlabelled, 0.15, [*masked, *seed])
         labels = {name: str(self.labels(name)) for name in text}
         last = self.train("last", start, human, labels, 0.45, masked)
-        ship(last, output)
+        texts = [str(self.path(f"text/{name}.txt")) for name in text]
+        ship(with_pair_head(str(last), texts, self.scale.pairs), output)
 
     def human(self, gold: Path, name: str) -> bool:
         """Copy a set of human links, without the pairs that are kept apart, if it is there."""
@@ -303,11 +308,11 @@ def averaged(paths: list[Path]) -> Iterator[str]:
             yield " ".join(f"{i}-{j}:{p:.4f}" for (i, j), p in sorted(sums.items())) + "\n"
 
 
-def ship(run_folder: Path, output: Path) -> None:
-    """Write the best model of a run in half precision, with the card that ``output`` has."""
+def ship(checkpoint: Checkpoint, output: Path) -> None:
+    """Write a model in half precision, with the card that ``output`` has."""
     card = output / "README.md"
     text = card.read_text() if card.exists() else ""
-    save_folder(load(str(run_folder)), output, torch.float16, text)
+    save_folder(checkpoint, output, torch.float16, text)
     size = sum(path.stat().st_size for path in output.iterdir())
     say(f"{output}: {size / 1e6:.1f} MB")
 

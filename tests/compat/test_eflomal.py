@@ -4,6 +4,7 @@ import json
 import math
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,32 @@ import pytest
 from tests.compat.conftest import shell
 from xalign.compat import eflomal, eflomal_core, eflomal_makepriors
 from xalign.errors import InputError, XalignError
+from xalign.links.probabilities import WordProbabilities
+
+
+def found(p: float, back: float) -> WordProbabilities:
+    """Two pairs of words that give each other these probabilities."""
+    words, ones = np.arange(2), np.ones(2, np.float32)
+    return WordProbabilities(words, words, ones, ones * p, ones * back, ones > 0, (2, 2))
 
 
 def test_the_cost_of_an_even_pair_is_0_and_falls_as_it_gets_likelier() -> None:
-    unlikely, even, likely = (
-        eflomal.cost(np.full(3, p, np.float32)) for p in (0.1, eflomal.EVEN, 0.9)
-    )
-    assert likely < 0 < unlikely
-    assert even == pytest.approx(0, abs=1e-6)
+    p = eflomal.EVEN
+    unlikely, even, likely = (eflomal.costs(found(p, back)) for back in (0.1, p, 0.9))
+    assert likely[0] < 0 < unlikely[0]
+    assert even == pytest.approx((0, 0), abs=1e-6)
+    assert likely[1] == unlikely[1] == even[1]
+    assert eflomal.costs(found(0.9, 0.1)) == (unlikely[0], likely[0])
+
+
+def test_a_pair_head_gives_one_cost_for_both_directions() -> None:
+    weights = (0.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    pair = replace(found(0.1, 0.9), similarity=0.5, pair_weights=weights)
+    assert eflomal.costs(pair) == pytest.approx((-1, -1))
 
 
 def test_the_cost_of_an_empty_side_is_infinite() -> None:
-    assert eflomal.cost(np.zeros(0, np.float32)) == math.inf
+    assert eflomal.costs(WordProbabilities.nothing((0, 2))) == (math.inf, math.inf)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Word pairs and what follows from their probabilities."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import default_with, example_pairs
 from xalign import Aligner, SentencePair
 from xalign.alignment import Alignment
-from xalign.links.probabilities import WordProbabilities
+from xalign.links.probabilities import WordProbabilities, pair_features, pair_score
 from xalign.model.config import ExtractionRule
 from xalign.weights.checkpoint import load
 
@@ -133,3 +134,25 @@ def test_a_threshold_is_of_calibrated_probabilities() -> None:
     for found, alignment in zip(aligner.probabilities(pairs), links, strict=True):
         assert found.alignment() == alignment
         assert set(found.scored().above(0.7)) == set(alignment)
+
+
+def test_a_pair_score_is_a_logistic_regression_of_both_values_and_the_length() -> None:
+    features = pair_features(0.8, 0.5, 4)
+    assert features == (0.8, 0.5, 0.4, 0.25, 0.5, 0.25, 1.0)
+    weights = (1.0, 2.0, -1.0, 0.5, 0.0, 4.0, -2.0)
+    logit = 0.8 + 1.0 - 0.4 + 0.125 + 1.0 - 2.0
+    assert pair_score(0.8, 0.5, 4, weights) == pytest.approx(1 / (1 + math.exp(-logit)))
+    assert pair_score(0.8, 0.5, 4, (0, 0, 0, 0, 0, 0, 1e5)) == pytest.approx(1)
+    assert pair_score(0.8, 0.5, 4, (0, 0, 0, 0, 0, 0, -1e5)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_score_is_that_of_the_pair_head_if_there_is_one() -> None:
+    place, p = np.zeros(1, dtype=np.int64), np.full(1, 0.5, np.float32)
+    found = WordProbabilities(place, place, p, p, p, p > 0, (1, 1))
+    assert found.score == found.preference == 0.5
+    weights = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, math.log(3))
+    assert replace(found, similarity=0.1).score == 0.5
+    assert replace(found, pair_weights=weights).score == 0.5
+    assert replace(found, similarity=0.1, pair_weights=weights).score == pytest.approx(0.75)
+    empty = WordProbabilities.nothing((0, 3))
+    assert replace(empty, similarity=0.1, pair_weights=weights).score == 0

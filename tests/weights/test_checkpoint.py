@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import tokenizers
 import torch
 from tokenizers import models
 
-from tests.conftest import save, small_sentencepiece, tiny_checkpoint
+from tests.conftest import save, small_sentencepiece, tiny_checkpoint, tiny_config, tiny_network
 from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
@@ -112,8 +113,8 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     ("values", "message"),
     [
         (
-            {"format_version": 3},
-            r"config\.json: expected format_version 1 or 2, found 3; upgrade xalign",
+            {"format_version": 4},
+            r"config\.json: expected format_version 1 to 3, found 4; upgrade xalign",
         ),
         ({"color": "red"}, r"but see \['color'\]"),
         ({"extraction": ...}, r"but see \['extraction'\]"),
@@ -209,3 +210,36 @@ def test_a_file_that_may_not_be_read_is_called_that(
     monkeypatch.setattr(Path, "open", locked)
     with pytest.raises(ModelError, match=f"{name}: cannot be read: Permission denied$"):
         load(str(tmp_path / "model"))
+
+
+def test_a_pair_head_is_kept_with_its_weights(tmp_path: Path) -> None:
+    network = tiny_network(replace(tiny_config(), pair_size=8))
+    weights = (1.0, 2.0, 0.0, 0.5, -1.0, 0.25, 3.0)
+    rule = replace(RULE, pair_weights=weights)
+    save_folder(Checkpoint(network, small_sentencepiece(), rule), tmp_path)
+    found = load(str(tmp_path))
+    assert found.rule.pair_weights == weights
+    assert found.network.pair_head is not None
+    ours, theirs = found.network.state_dict(), network.state_dict()
+    assert {name for name in ours if name.startswith("pair_head.")} == {
+        "pair_head.project.weight",
+        "pair_head.project.bias",
+    }
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_folders_of_earlier_versions_load(folder: Path, version: int) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    network = {k: v for k, v in config["network"].items() if k != "pair_size"}
+    extraction = {k: v for k, v in config["extraction"].items() if k != "pair_weights"}
+    change(folder, format_version=version, network=network, extraction=extraction)
+    assert load(str(folder)).network.pair_head is None
+
+
+@pytest.mark.parametrize("weights", [[1.0], 3, "1234567", [float("1e9")] * 7, [None] * 7])
+def test_pair_weights_are_seven_numbers_or_none(folder: Path, weights: Any) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    change(folder, extraction={**config["extraction"], "pair_weights": weights})
+    with pytest.raises(ModelError, match="pair_weights"):
+        load(str(folder))

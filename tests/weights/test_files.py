@@ -159,11 +159,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "version true": (
         lambda f: changed(f / "config.json", lambda c: c.update(format_version=True)),
-        "expected format_version 1 or 2, found True",
+        "expected format_version 1 to 3, found True",
     ),
     "version 1.0": (
         lambda f: changed(f / "config.json", lambda c: c.update(format_version=1.0)),
-        "expected format_version 1 or 2, found 1.0",
+        "expected format_version 1 to 3, found 1.0",
     ),
     "backbone list": (
         lambda f: changed(f / "config.json", lambda c: c.update(backbone=[1])),

@@ -196,7 +196,8 @@ class Aligner:
         0-0 1-1 (2, 2) 1.0
         """
         for found in self._read(as_pairs(pairs, src, tgt), only_links=False):
-            yield replace(found, link=calibrated(found.link, self.rule.calibration))
+            link = calibrated(found.link, self.rule.calibration)
+            yield replace(found, link=link, pair_weights=self.rule.pair_weights)
 
     def _read(
         self, pairs: Iterable[SentencePair], *, only_links: bool
@@ -298,8 +299,12 @@ class Aligner:
         self, network: CrossAlign, windows: list[PiecePair], only_links: bool
     ) -> list[Found]:
         batch = pack_pairs(windows).to(network.norm.weight.device)
-        tables = word_tables(network(batch), batch, self.rule, network.link_head)
+        states, similarity = network.read(batch)
+        tables = word_tables(states, batch, self.rule, network.link_head)
         found = records(tables, windows, only_links=only_links)
+        if similarity is not None and not only_links:
+            pairs = zip(found, similarity.tolist(), strict=True)
+            found = [replace(words, similarity=value) for words, value in pairs]
         is_sound = tables.is_sound.tolist()
         return [words if sound else None for words, sound in zip(found, is_sound, strict=True)]
 

@@ -192,9 +192,11 @@ def merge(
     )
     forward /= np.maximum(1, np.bincount(src, forward, shape[0]))[src]
     backward /= np.maximum(1, np.bincount(tgt, backward, shape[1]))[tgt]
+    similar = [words.similarity for _, words in found if words.similarity is not None]
+    similarity = sum(similar) / len(similar) if similar else None
     is_linked = linked >= 0.5 if threshold is None else link > threshold
     p, given, back = (np.asarray(values, np.float32) for values in (link, forward, backward))
-    return WordProbabilities(src, tgt, p, given, back, is_linked, shape)
+    return WordProbabilities(src, tgt, p, given, back, is_linked, shape, similarity)
 
 
 def num_seeing(src: Ints, tgt: Ints, windows: Sequence[Window]) -> NDArray[np.int64]:

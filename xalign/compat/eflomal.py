@@ -22,7 +22,7 @@ from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.io.outputs import check_outputs
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh
-from xalign.links.probabilities import Floats
+from xalign.links.probabilities import WordProbabilities
 
 EVEN = 0.7
 """Mean of words' highest probabilities at which a pair is as likely a translation as not."""
@@ -50,9 +50,8 @@ class Aligner:
         """Align sentences of space-separated words, and write one line per pair to each file named.
 
         ``fwd`` links are one per target word, ``rev`` one per source word, both source-target.
-        Scores are costs, as in eflomal: the lower, the likelier. A cost is the mean of the highest
-        probabilities of target words (``fwd``) or source words (``rev``), as log odds against
-        `EVEN`: below 0 a pair is more likely a translation than not. An empty side gives ``inf``.
+        Scores are costs, as in eflomal: the lower, the likelier; below 0 a pair is more likely a
+        translation than not, see `costs`. An empty side gives ``inf``.
 
         Errors: `ValueError` when there are more sentences on one side than on the other.
         """
@@ -77,8 +76,7 @@ class Aligner:
                 lines = (
                     pharaoh(found.alignment("forward")),
                     pharaoh(found.alignment("reverse")),
-                    f"{cost(found.best_backward):g}\n".encode(),
-                    f"{cost(found.best_forward):g}\n".encode(),
+                    *(f"{cost:g}\n".encode() for cost in costs(found)),
                 )
                 for file, line in zip(files, lines, strict=True):
                     if file:
@@ -93,16 +91,26 @@ def paired(src: Iterable[str], tgt: Iterable[str]) -> Iterator[SentencePair]:
         yield SentencePair.from_text(one.rstrip("\r\n"), other.rstrip("\r\n"))
 
 
-def cost(best: Floats) -> float:
-    """Log odds against the mean of ``best``, over those of `EVEN`; infinite without words."""
-    if not len(best):
-        return math.inf
-    mean = min(max(float(best.mean(dtype=float)), LEAST), 1 - LEAST)
-    return log_odds(EVEN) - log_odds(mean)
+def costs(found: WordProbabilities) -> tuple[float, float]:
+    """Costs of both directions: the log odds against a pair; infinite without words.
+
+    A model with a pair head judges the pair as a whole, with the same cost in both directions. By
+    another model the cost of a direction is that of the mean of the highest probabilities that
+    words give, over the odds of `EVEN`.
+    """
+    if not all(found.shape):
+        return math.inf, math.inf
+    if found.similarity is not None and found.pair_weights:
+        cost = -log_odds(found.score)
+        return cost, cost
+    means = (float(best.mean(dtype=float)) for best in (found.best_backward, found.best_forward))
+    forward, reverse = (log_odds(EVEN) - log_odds(mean) for mean in means)
+    return forward, reverse
 
 
 def log_odds(share: float) -> float:
     """Logarithm of the odds of a probability."""
+    share = min(max(share, LEAST), 1 - LEAST)
     return math.log(share / (1 - share))
 
 

@@ -1,7 +1,8 @@
 """Probabilities of the word pairs of a sentence pair, and the links that follow from them."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from xalign.alignment import Alignment, Direction, ScoredAlignment
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+MAX_LOGIT = 30.0
+"""Beyond this, a probability is 0 or 1."""
 NEGLIGIBLE = 1e-4
 """Word pairs whose probabilities are all below this are left out; no argmax is so low."""
 
@@ -23,7 +26,8 @@ class WordProbabilities:
     ``src`` and ``tgt`` (K,) are their words. ``link`` (K,) is the probability that they are linked,
     ``forward`` (K,) the one that the source word gives to the target word (its sum over all target
     words is at most 1), ``backward`` (K,) the reverse; ``linked`` (K,) marks those that the model's
-    rule links. ``shape`` is the number of source and of target words.
+    rule links. ``shape`` is the number of source and of target words. ``similarity`` is that of
+    both sentences by a pair head, and ``pair_weights`` its weights in the score.
 
     >>> found = WordProbabilities.nothing((2, 3))
     >>> found.score, found.matrix().shape
@@ -37,6 +41,8 @@ class WordProbabilities:
     backward: Floats
     linked: NDArray[np.bool_]
     shape: tuple[int, int]
+    similarity: float | None = None
+    pair_weights: tuple[float, ...] = ()
 
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> "WordProbabilities":
@@ -46,15 +52,8 @@ class WordProbabilities:
 
     def only(self, kept: NDArray[np.bool_]) -> "WordProbabilities":
         """The word pairs that ``kept`` (K,) marks."""
-        return WordProbabilities(
-            self.src[kept],
-            self.tgt[kept],
-            self.link[kept],
-            self.forward[kept],
-            self.backward[kept],
-            self.linked[kept],
-            self.shape,
-        )
+        names = ("src", "tgt", "link", "forward", "backward", "linked")
+        return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
     def alignment(self, direction: Direction = "both") -> Alignment:
         """The links of a direction: all, or only the most probable one of each word.
@@ -100,11 +99,20 @@ class WordProbabilities:
     def score(self) -> float:
         """Score, from 0 to 1, of how likely the two are translations; 0 for an empty side.
 
-        This is the mean of the highest probabilities that words give, of each side and then of
-        both: words of a sentence that is no translation give no word a high one.
+        By a model with a pair head this is `pair_score`, else `preference`.
         """
         if not all(self.shape):
             return 0.0
+        if self.similarity is None or not self.pair_weights:
+            return self.preference
+        return pair_score(self.preference, self.similarity, min(self.shape), self.pair_weights)
+
+    @property
+    def preference(self) -> float:
+        """Mean of the highest probabilities that words give, of each side and then of both.
+
+        Words of a sentence that is no translation give no word a high one.
+        """
         sides = self.best_forward, self.best_backward
         return float(sum(side.mean(dtype=np.float64) for side in sides) / 2)
 
@@ -113,6 +121,26 @@ class WordProbabilities:
         table = np.zeros(self.shape, dtype=np.float32)
         table[self.src, self.tgt] = self.link
         return table
+
+
+def pair_score(preference: float, similarity: float, words: int, weights: Sequence[float]) -> float:
+    """Probability that two sentences are translations, by a logistic regression.
+
+    What two features are worth depends on the number of ``words`` of the shorter side: short
+    sentences say little. ``weights`` are those of the features of `pair_features`.
+
+    >>> pair_score(0.9, 0.8, 4, (0, 0, 0, 0, 0, 0, 0))
+    0.5
+    """
+    features = pair_features(preference, similarity, words)
+    logit = sum(w * x for w, x in zip(weights, features, strict=True))
+    return 1 / (1 + math.exp(-max(-MAX_LOGIT, min(MAX_LOGIT, logit))))
+
+
+def pair_features(preference: float, similarity: float, words: int) -> tuple[float, ...]:
+    """Features of a pair: both values, alone and over the root of ``words``; powers of that."""
+    root = 1 / math.sqrt(words)
+    return (preference, similarity, preference * root, similarity * root, root, 1 / words, 1.0)
 
 
 def highest(words: Ints, values: NDArray[Any], count: int) -> NDArray[Any]:

@@ -38,6 +38,7 @@ MAX_SIZES = {
     "num_self_layers": 256,
     "num_cross_layers": 256,
     "link_channels": 1024,
+    "pair_size": 4096,
 }
 """Sizes that no useful network exceeds."""
 MIN_WINDOW = 16
@@ -50,7 +51,8 @@ class CrossAlignConfig:
 
     ``window`` is the largest number of pieces of a side that are aligned at once, 0 for
     ``max_positions``; longer sides are cut. With ``link_channels``, the network has a link head
-    with that number of channels, see `xalign.model.link_head.LinkHead`.
+    with that number of channels, see `xalign.model.link_head.LinkHead`; with ``pair_size``, a pair
+    head with vectors of that size, see `xalign.model.pair_head.PairHead`.
     """
 
     vocab_size: int
@@ -64,11 +66,17 @@ class CrossAlignConfig:
     layer_norm_eps: float = 1e-12
     window: int = 0
     link_channels: int = 0
+    pair_size: int = 0
 
     @property
     def max_pieces(self) -> int:
         """Largest number of pieces of a side that are aligned at once, special ones included."""
         return self.window or self.max_positions
+
+    @property
+    def sentence_layer(self) -> int:
+        """The last layer up to the alignment layer at which a sentence has not seen the other."""
+        return min(self.num_self_layers, self.align_layer)
 
     @property
     def has_link_head(self) -> bool:
@@ -94,10 +102,13 @@ class CrossAlignConfig:
         if self.window and not MIN_WINDOW <= self.window <= self.max_positions:
             expected = f"expected a window from {MIN_WINDOW} to {self.max_positions} pieces, or 0"
             raise ModelError(f"{expected}, found {self.window}")
-        if self.link_channels < 0:
-            raise ModelError(f"expected link_channels of at least 0, found {self.link_channels}")
+        for name in ("link_channels", "pair_size"):
+            if (found := getattr(self, name)) < 0:
+                raise ModelError(f"expected {name} of at least 0, found {found}")
 
 
+PAIR_WEIGHTS = 7
+"""Number of weights of a pair score."""
 MAX_SCALE = 1e6
 """Factor of similarities at which softmaxes have long been saturated."""
 
@@ -114,7 +125,8 @@ class ExtractionRule:
     piece competes for links.
 
     ``calibration`` has points (probability by the rule, share of such links that are right), both
-    rising from 0 to at most 1; ``threshold`` is a probability by the rule.
+    rising from 0 to at most 1; ``threshold`` is a probability by the rule. ``pair_weights`` are
+    those of `xalign.links.probabilities.pair_score`, for a network with a pair head.
     """
 
     method: Method = "argmax"
@@ -123,11 +135,18 @@ class ExtractionRule:
     null_word: bool = False
     average: Average = "geometric"
     calibration: tuple[tuple[float, float], ...] = ()
+    pair_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_list_of_points(self.calibration):
             raise ModelError("expected a calibration of pairs of numbers")
         object.__setattr__(self, "calibration", tuple(map(tuple, self.calibration)))
+        weights = self.pair_weights
+        if not isinstance(weights, list | tuple) or len(weights) not in (0, PAIR_WEIGHTS):
+            raise ModelError(f"expected {PAIR_WEIGHTS} pair_weights, or none, found {weights}")
+        if not all(isinstance(w, int | float) and -MAX_SCALE < w < MAX_SCALE for w in weights):
+            raise ModelError(f"expected numbers as pair_weights, found {weights}")
+        object.__setattr__(self, "pair_weights", tuple(weights))
         if not 0 < self.scale < MAX_SCALE:
             raise ModelError(f"expected a scale over 0 and below {MAX_SCALE:g}, found {self.scale}")
         if self.method not in (methods := get_args(Method)):

@@ -6,7 +6,6 @@ Shapes: B pairs, N pieces of all 2B sentences end to end, L longest sentence, D 
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,7 @@ from xalign.model.config import CrossAlignConfig
 from xalign.model.layers import Layer
 from xalign.model.link_head import LinkHead, init_link_head
 from xalign.model.packing import PairBatch
+from xalign.model.pair_head import PairHead
 
 INIT_STD = 0.02
 """Spread of random weights, as in BERT."""
@@ -29,12 +29,14 @@ class CrossAlign(nn.Module):
 
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
     align, only layers up to the alignment layer are run, and `pruned` keeps no others. A
-    ``link_head``, if there is one, judges word pairs from the states of the alignment layer. With
+    ``link_head``, if there is one, judges word pairs from the states of the alignment layer; a
+    ``pair_head`` compares whole sentences by those of the last self-attention layer. With
     ``recompute``, activations are computed again for gradients instead of kept.
     """
 
     recompute = False
     link_head: LinkHead | None
+    pair_head: PairHead | None
 
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
         super().__init__()
@@ -46,6 +48,8 @@ class CrossAlign(nn.Module):
         self.layers = nn.ModuleList(Layer(config, is_cross=layer >= m) for layer in range(m + n))
         head = LinkHead(config.width, config.link_channels) if config.has_link_head else None
         self.register_module("link_head", head)
+        pair_head = PairHead(config.width, config.pair_size) if config.pair_size else None
+        self.register_module("pair_head", pair_head)
 
     def layer_states(self, batch: PairBatch) -> Iterator[Tensor]:
         """States (N, D) of layer 0 (embeddings), then of every layer in order."""
@@ -60,9 +64,18 @@ class CrossAlign(nn.Module):
 
     def forward(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         """States of the alignment layer: of the sources (B, L, D), and of the targets (B, L, D)."""
-        x = next(islice(self.layer_states(batch), self.config.align_layer, None))  # (N, D)
-        src, tgt = batch.unpack(x).tensor_split(2)  # each (B, L, D)
-        return src, tgt
+        return self.read(batch)[0]
+
+    def read(self, batch: PairBatch) -> tuple[tuple[Tensor, Tensor], Tensor | None]:
+        """States as by `forward`, and the similarity (B,) of each pair by the pair head, if any."""
+        similarity = None
+        for layer, x in enumerate(self.layer_states(batch)):
+            if layer == self.config.sentence_layer and self.pair_head is not None:
+                similarity = self.pair_head(x, batch)  # (B,)
+            if layer == self.config.align_layer:
+                src, tgt = batch.unpack(x).tensor_split(2)  # each (B, L, D)
+                return (src, tgt), similarity
+        raise AssertionError("the alignment layer is one of the layers")
 
     def pruned(self) -> "CrossAlign":
         """The same network without the layers above the alignment layer; weights are shared."""

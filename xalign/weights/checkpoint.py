@@ -45,9 +45,8 @@ from xalign.weights.tokenizer import Tokenizer, read_tokenizer
 Value = TypeVar("Value")
 DEFAULT = Path(__file__).parent / "default"
 """The model that xalign comes with."""
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 knows neither windows nor link heads."""
+FORMAT_VERSION = 3
+"""Version 1 knows neither windows nor link heads, version 2 no pair heads."""
 EXPECTED_TYPES: dict[Any, Any] = {int: int, float: (int, float), bool: bool}
 """Types that JSON may have for the type of a field; a Literal checks itself."""
 KEYS = {"format_version", "backbone", "network", "extraction", "curve"}
@@ -111,8 +110,8 @@ def load_folder(folder: Path) -> Checkpoint:
     path = folder / "config.json"
     config = read_json(path)
     version = config["format_version"]
-    if type(version) is not int or version not in READABLE_VERSIONS:
-        expected = f"expected format_version {' or '.join(map(str, READABLE_VERSIONS))}"
+    if type(version) is not int or version not in range(1, FORMAT_VERSION + 1):
+        expected = f"expected format_version 1 to {FORMAT_VERSION}"
         raise ModelError(f"{path}: {expected}, found {version!r}; upgrade xalign")
     if unexpected := KEYS ^ config.keys():
         raise ModelError(f"{path}: expected the keys {sorted(KEYS)}, but see {sorted(unexpected)}")
