@@ -109,16 +109,18 @@ def memory(given: argparse.Namespace) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         next_sample = started
-        for lines, _ in enumerate(process.stdout, 1):
-            if (now := time.perf_counter()) >= next_sample:
-                samples.append((lines, now - started, resident(process.pid)))
-                next_sample = now + given.every
+        with Path(given.output).open("w", newline="", buffering=1) as file:
+            table = csv.writer(file)
+            table.writerow(("lines", "seconds", "megabytes"))
+            for lines, _ in enumerate(process.stdout, 1):
+                if (now := time.perf_counter()) >= next_sample:
+                    samples.append((lines, now - started, resident(process.pid)))
+                    table.writerow(samples[-1])
+                    next_sample = now + given.every
     check(process.returncode == 0, f"exit code 0, found {process.returncode}")
     with Path(given.corpus).open("rb") as file:
         expected = sum(1 for _ in file)
     check(lines == expected, f"{expected} lines, found {lines}")
-    with Path(given.output).open("w", newline="") as table:
-        csv.writer(table).writerows([("lines", "seconds", "megabytes"), *samples])
     early = [size for line, _, size in samples if STEADY_FROM / 2 <= line <= STEADY_FROM]
     late = [size for line, _, size in samples if line > STEADY_FROM]
     rate = lines / samples[-1][1]
