@@ -58,7 +58,7 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
         if sys.stdout is not None:
             sys.stdout.flush()
     except (KeyboardInterrupt, XalignError, OSError) as error:
-        if is_closed_early(error):
+        if is_closed_early(error) and sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0, ""
         if reraise:
@@ -66,9 +66,10 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
         if isinstance(error, KeyboardInterrupt):
             number = getattr(error, "signal_number", signal.SIGINT)
             return 128 + number, "; ".join(["interrupted", *getattr(error, "__notes__", ())])
+        message = str(error)
         if isinstance(error, OSError):  # a full disk, for example
-            return 1, f"{error.filename or 'output'}: {error.strerror or error}"
-        return 1, str(error)
+            message = f"{error.filename or 'output'}: {error.strerror or error}"
+        return 1, "; ".join([message, *getattr(error, "__notes__", ())])
     return 0, ""
 
 

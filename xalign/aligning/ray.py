@@ -19,7 +19,7 @@ from xalign.aligning.aligner import Aligner, Counts
 from xalign.aligning.devices import prepare_memory
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
-from xalign.io.files import BOM
+from xalign.io.files import BOM, MAX_LINE_BYTES, LongLine, bounded_lines
 from xalign.io.outputs import output
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
@@ -63,7 +63,8 @@ def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
     with path.open("rb") as file:
         while starts[-1] + size < end:
             file.seek(starts[-1] + size)
-            file.readline()
+            while (rest := file.readline(BLOCK_BYTES)) and not rest.endswith(b"\n"):
+                pass
             starts.append(file.tell())
     stops = [*starts[1:], end]
     cuts = [(a, b) for a, b in zip(starts, stops, strict=True) if a < b]
@@ -74,11 +75,11 @@ def lines_of(path: Path, block: Block) -> Iterator[bytes]:
     """Lines of a block without their ends, as `xalign.io.files.Source` yields them."""
     with path.open("rb") as file:
         file.seek(block.start)
-        text = file.read(block.stop - block.start)
-    if block.start == 0:
-        text = text.removeprefix(BOM)
-    for line in text.removesuffix(b"\n").split(b"\n"):
-        yield line.removesuffix(b"\r")
+        for number, line in enumerate(bounded_lines(file, MAX_LINE_BYTES)):
+            is_marked = block.start == number == 0 and not isinstance(line, LongLine)
+            yield line.removeprefix(BOM) if is_marked else line
+            if file.tell() >= block.stop:
+                return
 
 
 class Worker:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from xalign.alignment import Direction
-from xalign.io.files import MAX_LINE_BYTES
+from xalign.io.files import MAX_LINE_BYTES, MAX_OTHER_BYTES
 from xalign.io.formats import Format
 from xalign.links.segmentation import Level, Pieces, Rule
 from xalign.model.config import Precision
@@ -42,7 +42,13 @@ class Inputs:
         str | None, Setting("Align only part I of N, given as I/N.", panel="Machine")
     ] = None
     max_line_bytes: Annotated[
-        int, Setting("Longest line in bytes; a longer one cannot be read.", min=1, panel="Machine")
+        int,
+        Setting(
+            "Longest line in bytes; a longer one cannot be read.",
+            min=1,
+            max=MAX_OTHER_BYTES,
+            panel="Machine",
+        ),
     ] = MAX_LINE_BYTES
 
 

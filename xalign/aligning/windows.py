@@ -90,10 +90,11 @@ class Reading:
     def result(self, threshold: float | None) -> WordProbabilities:
         """Word pairs of the whole pair; see `merge`."""
         if self.has_failed:
-            return WordProbabilities.nothing(self.shape)
-        if not self.found:
+            found = WordProbabilities.nothing(self.shape)
+        elif not self.found:
             return WordProbabilities.nothing((0, 0))
-        found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
+        else:
+            found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
         if self.signs is not None:
             kept = self.signs[0][found.src] & self.signs[1][found.tgt]
             found = found.only(kept)

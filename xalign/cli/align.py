@@ -15,7 +15,7 @@ from xalign.cli.options import grouped
 from xalign.cli.usage import COMMON
 from xalign.console import BadLines, say
 from xalign.errors import InputError
-from xalign.io.journal import JOURNAL, PARTIAL
+from xalign.io.journal import JOURNAL, PARTIAL, beside
 from xalign.io.outputs import check_outputs
 from xalign.links.segmentation import Cut
 from xalign.progress import Meter, status_line
@@ -145,8 +145,8 @@ def check_resume(job: Job, workers: Workers) -> None:
         raise typer.BadParameter("--resume writes many lines at once; leave out --line-buffered")
     if (job.wanted.matrix or "").endswith(".npz"):
         raise typer.BadParameter("--resume cannot go on with a .npz; write --matrix as .jsonl.gz")
-    written = [Path(path + suffix) for path in job.written for suffix in (PARTIAL, JOURNAL)]
-    check_outputs([*job.written, *map(str, written)], job.read)
+    others = [beside(path, suffix) for path in job.written for suffix in (PARTIAL, JOURNAL)]
+    check_outputs([*job.written, *map(str, others)], job.read)
 
 
 def check_ray(inputs: Inputs, output_path: str, needs_more: bool) -> None:
@@ -154,7 +154,7 @@ def check_ray(inputs: Inputs, output_path: str, needs_more: bool) -> None:
     is_one = len(inputs.input) == 1 and "-" not in (inputs.input[0], output_path)
     if inputs.source or inputs.target or inputs.shard or not is_one:
         raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE")
-    if needs_more or inputs.columns:
+    if needs_more or inputs.columns or inputs.max_line_bytes != Inputs().max_line_bytes:
         raise typer.BadParameter("--engine ray writes links alone; use --shard for the rest")
 
 

@@ -72,6 +72,8 @@ def open_pairs(
     parts = open_parts(paths, shard, inputs.max_line_bytes)
     for part in parts:
         skip -= part.skip(skip)
+    if skip:
+        raise InputError(parts[-1].name, 0, f"expected {skip} more lines that were read before")
     if "-" in paths and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
     other = parts[1].name if len(parts) == 2 else ""
@@ -173,7 +175,7 @@ def readable(
     if (
         watched.good == good
         and bad.count + watched.garbled > unread
-        and not (bad.is_lenient or part.skipped)
+        and not (bad.is_lenient or part.skipped >= FIRST_LINES)
     ):
         lines = "its only line is no" if number == 1 else f"none of its first {number} lines is a"
         raise InputError(part.name, 0, f"{lines} sentence pair; {hint()}")

@@ -1,6 +1,7 @@
 """One job of `xalign align` in this process: open, align, write, go on after a stop, report."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -72,7 +73,9 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         stack.enter_context(outputs)
 
         def note(_: object, error: BaseException | None, __: object) -> None:
-            if isinstance(error, KeyboardInterrupt):
+            is_kept = isinstance(error, Exception) and isinstance(outputs, Journal)
+            if is_kept or isinstance(error, KeyboardInterrupt):
+                assert error is not None
                 error.add_note(
                     where_it_stopped(job, outputs, aligner.counts.done if aligner else 0)
                 )
@@ -84,6 +87,8 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         bad.count, watched.other_spaces = done.get("bad", 0), done.get("other_spaces", 0)
         if isinstance(outputs, Journal) and outputs.is_done:
             say("the outputs are whole; they are moved to their places")
+            stack.pop_all().close()
+            check_failed(done.get("failed", 0))
             return
         out = outputs.open(job.output)
         bad.rejects = outputs.open(job.rejects) if job.rejects else None
@@ -99,7 +104,7 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         counts.failed = done.get("failed", 0)
         meter = Meter(measured, counts, aligner.where, before=skip)
         line.show(meter)
-        if skip:
+        if skip and not job.quiet:
             say(f"going on after {skip:,} pairs")
 
         def end_group() -> None:
@@ -116,8 +121,13 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
     if not job.quiet:
         say(meter.summary(bad.count))
-    if counts.failed:
-        raise XalignError(f"{counts.failed} pairs have no links, as their results are not numbers")
+    check_failed(counts.failed)
+
+
+def check_failed(count: int) -> None:
+    """Raise `XalignError` if some pairs have no links because of the network."""
+    if count:
+        raise XalignError(f"{count} pairs have no links, as their results are not numbers")
 
 
 def prepared(job: Job) -> "tuple[Aligner | None, Outputs | Journal]":
@@ -137,17 +147,22 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
     import torch
 
     from xalign.aligning.aligner import Aligner, checkpoint_of
+    from xalign.aligning.devices import choose_devices
     from xalign.weights.checkpoint import digest
 
+    choose_devices(job.settings.device)  # before a model is loaded for one that is not there
     checkpoint = checkpoint_of(job.settings)
     aligner = Aligner.from_checkpoint(checkpoint, job.settings)
     taken = dataclasses.asdict(job.inputs)
     options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
     options |= dataclasses.asdict(job.wanted) | dataclasses.asdict(job.words)
+    places = [os.path.realpath(path) for path in job.written]
+    options |= {"two_files": job.inputs.source is not None, "written": places}
+    options |= {"scores": job.wanted.scores is not None, "matrix": job.wanted.matrix is not None}
     identity = {
         "input": inputs,
         "model": digest(checkpoint),
-        "options": options | {"rejects": job.rejects},
+        "options": options,
         "device": aligner.where,
         "version of xalign": xalign.__version__,
         "version of torch": torch.__version__,

@@ -107,7 +107,7 @@ class Source:
             for number, line in enumerate(lines, 1):
                 if self._max_line_bytes is None and isinstance(line, LongLine):
                     raise InputError(self.name, number, line.message)
-                if number == 1 and line.startswith(BOM):
+                if number == 1 and not isinstance(line, LongLine):
                     line = line.removeprefix(BOM)
                 if number <= HEAD_LINES:
                     self.head.append(line[:HEAD_BYTES])

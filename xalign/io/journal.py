@@ -2,14 +2,17 @@
 
 Beside the output ``NAME`` stand ``NAME.partial`` and the journal ``NAME.journal``: lines of JSON.
 The first line says what the job is; every other one is written after a chunk is on the disk, with
-the sizes of all outputs and the counts of the job. When the job goes on, outputs are cut back to
-the last of these lines. At the end the outputs move to their places, and the journal is removed.
+the size and checksum of all outputs and the counts of the job. When the job goes on, outputs are
+cut back to the last of these lines. At the end the outputs move to their places, and the journal is
+removed.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,19 +21,14 @@ from typing import Any, BinaryIO, cast
 from xalign.errors import InputError
 from xalign.io.json_text import parse_json
 from xalign.io.locks import lock
-from xalign.io.outputs import (
-    compressed,
-    is_stream,
-    move_together,
-    naming_errors,
-    sync,
-)
+from xalign.io.outputs import compressed, is_stream, move_together, naming_errors, sync
 
 Identity = Mapping[str, Any]
 """What a job is made of; a job only goes on with the same."""
 PARTIAL, JOURNAL = ".partial", ".journal"
 MOVING = {"moving": True}
 """The last line of a journal: all outputs are whole."""
+READ_BYTES = 1 << 20
 
 
 class Journal:
@@ -44,32 +42,39 @@ class Journal:
     """
 
     def __init__(self, path: str, paths: Sequence[str], identity: Identity) -> None:
-        self.path = Path(f"{path}{JOURNAL}")
+        self.path = beside(path, JOURNAL)
         self.paths, self.identity = paths, json.loads(json.dumps(identity))
         self.counts: dict[str, int] = {}
         self.is_done = False
         self._members: dict[str, Members] = {}
+        self._recorded = False
 
     def __enter__(self) -> "Journal":
         for path in self.paths:
             if is_stream(path):
                 raise InputError(path, 0, "expected a file; leave out --resume for a pipe")
-        with naming_errors(str(self.path)), contextlib.ExitStack() as stack:
-            # opened for appending, so that a journal of another process is not emptied
-            self._file = stack.enter_context(self.path.open("a+b"))
-            self._lock()
+        with contextlib.ExitStack() as stack:
+            self._file = stack.enter_context(self._opened())
             lines = self._read()
-            if not lines:
-                self._write({"job": self.identity})
-            elif lines[0].get("job") != self.identity:
-                raise InputError(str(self.path), 0, self._difference(lines[0].get("job")))
-            self.is_done = bool(lines) and lines[-1] == MOVING
+            job = lines[0]["job"] if lines else self.identity
             chunks = [line for line in lines if "sizes" in line]
+            self._recorded = bool(chunks)
+            if job != self.identity and chunks:
+                raise InputError(str(self.path), 0, self._difference(job))
+            stack.push(self._forget)
+            if not chunks:
+                self._file.truncate(0)
+                self._write({"job": self.identity})
+            sizes, checksums = [0] * len(self.paths), [0] * len(self.paths)
             if chunks:
-                self.counts = chunks[-1]["counts"]
-            sizes = chunks[-1]["sizes"] if chunks else [0] * len(self.paths)
-            for path, size in zip(self.paths, [] if self.is_done else sizes, strict=False):
-                self._members[path] = Members(path, size)
+                self.counts, sizes = chunks[-1]["counts"], chunks[-1]["sizes"]
+                checksums = chunks[-1]["checksums"]
+            self.is_done = bool(lines) and lines[-1] == MOVING
+            for path, size, checksum in zip(self.paths, sizes, checksums, strict=True):
+                if self.is_done:
+                    self._check_whole(path, size)
+                    continue
+                self._members[path] = Members(path, size, checksum, self._anew, is_ours=bool(lines))
                 stack.callback(self._members[path].close)
             self._open = stack.pop_all()
         return self
@@ -80,9 +85,10 @@ class Journal:
 
     def end_chunk(self, counts: Mapping[str, int]) -> None:
         """Wait until all that was written is on the disk, and record it, with the ``counts``."""
-        sizes = [self._members[path].end() for path in self.paths]
-        self._write({"sizes": sizes, "counts": dict(counts)})
-        self.counts = dict(counts)
+        ends = [self._members[path].end() for path in self.paths]
+        sizes, checksums = zip(*ends, strict=True)
+        self._write({"sizes": sizes, "checksums": checksums, "counts": dict(counts)})
+        self.counts, self._recorded = dict(counts), True
 
     def __exit__(
         self,
@@ -95,99 +101,195 @@ class Journal:
                 if not self.is_done:
                     self.end_chunk(self.counts)
                     self._write(MOVING)
+                self._recorded = True
                 self._move()
                 self.path.unlink()
-                sync(self.path.parent.resolve())
+                sync(self.path.parent)
 
-    def _lock(self) -> None:
-        try:
-            lock(self._file.fileno(), wait=False)
-        except BlockingIOError:
-            raise InputError(str(self.path), 0, "another process is writing this output") from None
-        except OSError:  # a file system without locks
-            return
+    def _opened(self) -> BinaryIO:
+        """The file of the journal, held by this process alone."""
+        while True:
+            with naming_errors(str(self.path)):
+                # opened for appending, so that a journal of another process is not emptied
+                file = self.path.open("a+b")
+            hold(file, self.path)
+            if os.fstat(file.fileno()).st_nlink:
+                return file
+            file.close()  # another process ended its job in between
+
+    def _forget(self, kind: object, *_: object) -> None:
+        """After an error, leave nothing of a job that has recorded nothing."""
+        if kind is not None and not self._recorded:
+            for path in self._members:
+                beside(path, PARTIAL).unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
     def _read(self) -> list[dict[str, Any]]:
         """The whole lines of the journal; what follows them is cut off."""
         self._file.seek(0)
-        lines = self._file.read().split(b"\n")
-        found = []
-        for line in lines[:-1]:
-            try:
-                found.append(parse_json(line))
-            except ValueError as error:
-                message = f"expected lines of JSON: {error}; remove it to start anew"
-                raise InputError(str(self.path), len(found) + 1, message) from error
-        self._file.truncate(self._file.tell() - len(lines[-1]))
+        content = self._file.read()
+        lines = content.split(b"\n")
+        found = [self._parsed(line, number) for number, line in enumerate(lines[:-1], 1)]
+        if not found and content and not b'{"job": '.startswith(content[:8]):
+            self._parsed(content[:100], 1)
+        self._file.truncate(len(content) - len(lines[-1]))
         return found
 
+    def _parsed(self, line: bytes, number: int) -> dict[str, Any]:
+        """A line of the journal; the first says what the job is."""
+        try:
+            match parse_json(line):
+                case {"job": dict()} as found if number == 1:
+                    return cast(dict[str, Any], found)
+                case {"sizes": list(sizes), "checksums": list(sums), "counts": dict()} as found:
+                    if number > 1 and len(sizes) == len(sums) == len(self.paths):
+                        return cast(dict[str, Any], found)
+                case found if found == MOVING and number > 2:
+                    return MOVING
+        except ValueError:
+            pass
+        message = "expected a journal of xalign; remove it, or name another output"
+        raise InputError(str(self.path), number, message)
+
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming_errors(str(self.path)):
+            self._file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def _check_whole(self, path: str, size: int) -> None:
+        """Check that an output is there, at its place or on its way to it."""
+        places = [beside(path, PARTIAL), Path(path)]
+        if not any(place.exists() and place.stat().st_size == size for place in places):
+            raise InputError(path, 0, f"it is gone; {self._anew}")
 
     def _move(self) -> None:
         """Move the outputs that are not in their places yet."""
-        parts = [(partial_of(path), Path(path).resolve()) for path in self.paths]
+        parts = [(beside(path, PARTIAL), beside(path, "")) for path in self.paths]
         move_together([(part, target) for part, target in parts if part.exists()])
 
-    def _difference(self, job: Any) -> str:
+    def _difference(self, job: Identity) -> str:
         """Error message for a journal of another ``job``."""
-        other = job if isinstance(job, dict) else {}
-        names = sorted(k for k in {*self.identity, *other} if self.identity.get(k) != other.get(k))
+        names = sorted(k for k in {*self.identity, *job} if self.identity.get(k) != job.get(k))
         return (
             f"it is of another job, which differs in its {' and '.join(names)}; give the command "
-            f"of that job, name another output, or remove {self.path} to start anew"
+            f"of that job, or name another output; {self._anew}"
         )
+
+    @property
+    def _anew(self) -> str:
+        """How to start anew."""
+        files = [self.path, *(beside(path, PARTIAL) for path in self.paths)]
+        return f"to start anew, run: rm {shlex.join(str(path) for path in files if path.exists())}"
 
 
 class Members:
-    """The output at ``path`` behind its first ``size`` bytes: one compressed member per chunk."""
+    """The output at ``path`` behind its first ``size`` bytes: one compressed member per chunk.
 
-    def __init__(self, path: str, size: int) -> None:
-        self.path = path
+    Errors: `InputError` when these bytes do not have the ``checksum``, or a file stands in the way
+    that ``is_ours`` does not say to be one of this job; ``advice`` says how to start anew.
+    """
+
+    def __init__(self, path: str, size: int, checksum: int, advice: str, *, is_ours: bool) -> None:
+        self.path, self.checksum = path, checksum
+        part = beside(path, PARTIAL)
+        if not is_ours and part.exists():
+            raise InputError(str(part), 0, "it has no journal; remove it, or name another output")
+        advice = f"expected the {size:,} bytes that the journal says; {advice}"
+        if size and not part.exists():
+            raise InputError(str(part), 0, f"it is gone; {advice}")
         with naming_errors(path):
-            self._raw: BinaryIO = partial_of(path).open("r+b" if size else "wb")
-            self._raw.truncate(size)
-            self._raw.seek(size)
+            self._raw: BinaryIO = part.open("r+b" if size else "ab")
+        hold(self._raw, part)
+        if not size:
+            self._raw.truncate(0)
+        if (size, checksum) != checksum_of(self._raw, size):
+            self._raw.close()
+            raise InputError(str(part), 0, f"it is not what was written; {advice}")
+        self._raw.truncate(size)
         self._data: BinaryIO | None = None
 
     def write(self, data: bytes) -> int:
         """Write bytes."""
-        if self._data is None:
-            self._data = compressed(self._raw, self.path)
-        return self._data.write(data)
+        with naming_errors(self.path):
+            if self._data is None:
+                self._data = compressed(cast(BinaryIO, Summed(self, self._raw)), self.path)
+            return self._data.write(data)
 
     def flush(self) -> None:
         """Do nothing: a chunk is written as a whole."""
 
-    def end(self) -> int:
-        """End the member, wait until it is on the disk, and return the size of the file."""
+    def end(self) -> tuple[int, int]:
+        """End the member, wait until it is on the disk; size and checksum of the file."""
         if not self._raw.tell():
             self.write(b"")  # a compressed file of nothing has one member too
-        if self._data not in (None, self._raw):
-            self._data.close()
-        self._data = None
-        self._raw.flush()
-        os.fsync(self._raw.fileno())
-        return self._raw.tell()
+        with naming_errors(self.path):
+            if self._data is not None:
+                self._data.close()
+            self._data = None
+            self._raw.flush()
+            os.fsync(self._raw.fileno())
+        return self._raw.tell(), self.checksum
 
     def close(self) -> None:
         """Close the file; a member that has not ended is of no use."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
             if self._data is not None:
                 self._data.close()
+        with contextlib.suppress(OSError):
             self._raw.close()
 
 
-def partial_of(path: str) -> Path:
-    """The file that becomes ``path``; beside the file behind a symbolic link, not the link."""
-    target = Path(path).resolve()
-    return target.with_name(f"{target.name}{PARTIAL}")
+class Summed:
+    """Writes to ``raw``, which stays open, and keeps the checksum of ``members`` up to date."""
+
+    def __init__(self, members: Members, raw: BinaryIO) -> None:
+        self.members, self.raw = members, raw
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        self.members.checksum = zlib.crc32(data, self.members.checksum)
+        return self.raw.write(data)
+
+    def flush(self) -> None:
+        """Hand everything on."""
+        self.raw.flush()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def checksum_of(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Number of bytes and CRC-32 of the first ``size`` bytes, or of all if there are fewer."""
+    found, checksum = 0, 0
+    while block := file.read(min(READ_BYTES, size - found)) if size else b"":
+        found, checksum = found + len(block), zlib.crc32(block, checksum)
+    return found, checksum
+
+
+def hold(file: BinaryIO, path: Path) -> None:
+    """Lock an open file, where the file system has locks.
+
+    Errors: `InputError` when another process holds it.
+    """
+    try:
+        lock(file.fileno(), wait=False)
+    except BlockingIOError:
+        file.close()
+        raise InputError(str(path), 0, "another process is writing this output") from None
+    except OSError:  # a file system without locks
+        return
+
+
+def beside(path: str, suffix: str) -> Path:
+    """The file with a ``suffix`` beside the one at ``path``, also behind a symbolic link."""
+    with naming_errors(path):
+        target = Path(path).resolve()
+    return target.with_name(f"{target.name}{suffix}")
 
 
 def identity_of(path: str) -> dict[str, Any]:
-    """Size and SHA-256 of a file that is read.
+    """Compression, size and SHA-256 of a file that is read.
 
     Errors: `InputError` when it is no file that can be read twice.
     """
@@ -197,6 +299,6 @@ def identity_of(path: str) -> dict[str, Any]:
     try:
         with Path(path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return {"bytes": file.tell(), "sha256": digest}
+            return {"suffix": Path(path).suffix, "bytes": file.tell(), "sha256": digest}
     except OSError as error:
         raise InputError(path, 0, f"cannot be read: {error.strerror}") from error

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -14,28 +14,37 @@ from xalign.io.files import Source
 from xalign.io.json_text import parse_json
 
 Matrix = NDArray[np.float32]
+Row = NDArray[np.float32]
+Shape = tuple[int, int]
 
 
 @contextlib.contextmanager
-def matrices(out: BinaryIO, path: str) -> Iterator[Callable[[int, Matrix], None]]:
-    """Function that writes the matrix (source words, target words) of a pair, by its number.
+def matrices(out: BinaryIO, path: str) -> Iterator[Callable[[int, Shape, Iterable[Row]], None]]:
+    """Function that writes the matrix of a pair, given by its number, shape and rows.
 
-    If ``path``, where ``out`` is written to, ends in ``.npz``, the name of the array is the number;
-    else a line is ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``.
+    It never holds a whole matrix, which may be much larger than its text. If ``path``, where
+    ``out`` is written to, ends in ``.npz``, the name of the array is the number; else a line is
+    ``{"pair": 1, "matrix": [[0.98, 0.01], ...]}``.
     """
     if not path.endswith(".npz"):
 
-        def write_line(number: int, matrix: Matrix) -> None:
-            rows = [list(map(float, row.astype(str))) for row in matrix]
-            out.write(json.dumps({"pair": number, "matrix": rows}).encode() + b"\n")
+        def write_line(number: int, shape: Shape, rows: Iterable[Row]) -> None:
+            out.write(b'{"pair": %d, "matrix": [' % number)
+            for k, row in enumerate(rows):
+                values = json.dumps(list(map(float, row.astype(str))))
+                out.write((", " if k else "").encode() + values.encode())
+            out.write(b"]}\n")
 
         yield write_line
         return
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
 
-        def write_array(number: int, matrix: Matrix) -> None:
+        def write_array(number: int, shape: Shape, rows: Iterable[Row]) -> None:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             with archive.open(f"{number}.npy", "w") as file:
-                np.lib.format.write_array(file, matrix, allow_pickle=False)
+                np.lib.format.write_array_header_1_0(file, header)
+                for row in rows:
+                    file.write(row.astype("<f4").tobytes())
 
         yield write_array
 

@@ -138,7 +138,8 @@ def move_together(parts: Sequence[tuple[Path, Path]]) -> None:
         for path in (part, *part.rglob("*")):
             sync(path)
     for part, target in parts:
-        part.replace(target)
+        with naming_errors(str(target)):
+            part.replace(target)
     for parent in {target.parent for _, target in parts}:
         sync(parent)
 
@@ -185,17 +186,20 @@ def is_stream(path: str) -> bool:
     target = Path(path)
     if path != "-" and target.is_dir():
         raise InputError(path, 0, "cannot be written: it is a folder; name a file")
-    is_file = not target.exists() or (target.is_file() and str(target.parent) not in STREAMS)
+    with naming_errors(path):
+        is_file = not target.exists() or (target.is_file() and str(target.parent) not in STREAMS)
     return path == "-" or not is_file
 
 
 @contextlib.contextmanager
 def naming_errors(path: str) -> Iterator[None]:
-    """Raise an `OSError` as an `InputError` of ``path``."""
+    """Raise an `OSError`, or the error of a loop of links, as an `InputError` of ``path``."""
     try:
         yield
     except OSError as error:
         raise InputError(path, 0, f"cannot be written: {error.strerror}") from error
+    except RuntimeError as error:  # a loop of links, in Python before 3.13
+        raise InputError(path, 0, f"cannot be written: {error}") from error
 
 
 def sync(path: Path) -> None:

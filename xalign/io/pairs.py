@@ -13,6 +13,7 @@ Make = Callable[[str, str], Pair]
 """Function that makes a pair of the text of both sides."""
 MAX_WORDS = 50_000
 """Most words of a side."""
+WORD = re.compile(r"[^ \t]+")
 SEPARATOR = re.compile(r"\t|(?<![^ ])\|\|\|(?![^ \t])")
 """A TAB, or ``|||`` as a word of its own; the first one in a line splits it, as in fast_align."""
 
@@ -32,7 +33,7 @@ def decode(line: bytes, path: str, number: int) -> str:
     Errors: `InputError` when it is not UTF-8, or longer than its reader allows.
     """
     if isinstance(line, LongLine):
-        raise InputError(path, number, f"{line.message}; see --max-line-bytes", line)
+        raise InputError(path, number, line.message, line)
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -76,19 +77,19 @@ def read_as(
             sides = pick_columns(text, columns) if columns else split_pair(text)
             if sides is None:
                 raise InputError(path, number, expected_pair(text, columns), line)
-            check_length(sides, path, number, line)
+            for side in sides:
+                check_length(side, path, number, line)
         except InputError as error:
             on_bad(error)
             sides = "", ""
         yield make(*sides)
 
 
-def check_length(sides: tuple[str, str], path: str, number: int, line: bytes = b"") -> None:
+def check_length(side: str, path: str, number: int, line: bytes = b"") -> None:
     """Raise `InputError` if a side has more than `MAX_WORDS` words."""
-    for side in sides:
-        if len(side) >= 2 * MAX_WORDS and (found := len(side.split())) > MAX_WORDS:
-            expected = f"expected at most {MAX_WORDS:,} words a side"
-            raise InputError(path, number, f"{expected}, found {found:,}", line)
+    if len(side) >= 2 * MAX_WORDS and (found := len(WORD.findall(side))) > MAX_WORDS:
+        expected = f"expected at most {MAX_WORDS:,} words a side"
+        raise InputError(path, number, f"{expected}, found {found:,}", line)
 
 
 def split_pair(text: str) -> tuple[str, str] | None:
@@ -175,7 +176,8 @@ def read_two_as(
     for number, (src_line, tgt_line) in enumerate(lines, first):
         try:
             sides = decode(src_line, src_path, number), decode(tgt_line, tgt_path, number)
-            check_length(sides, src_path, number)
+            check_length(sides[0], src_path, number)
+            check_length(sides[1], tgt_path, number)
         except InputError as error:
             error.raw = src_line + b"\t" + tgt_line
             on_bad(error)

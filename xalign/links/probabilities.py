@@ -1,7 +1,8 @@
 """Probabilities of the word pairs of a sentence pair, and the links that follow from them."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,6 +116,14 @@ class WordProbabilities:
         """
         sides = self.best_forward, self.best_backward
         return float(sum(side.mean(dtype=np.float64) for side in sides) / 2)
+
+    def rows(self) -> Iterator[Floats]:
+        """Rows of `matrix` (target words,), one after the other."""
+        ends = np.searchsorted(self.src, np.arange(self.shape[0] + 1))
+        for first, last in itertools.pairwise(ends):
+            row = np.zeros(self.shape[1], dtype=np.float32)
+            row[self.tgt[first:last]] = self.link[first:last]
+            yield row
 
     def matrix(self) -> Floats:
         """Probabilities of all links as a matrix (source words, target words)."""

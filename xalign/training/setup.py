@@ -116,6 +116,7 @@ def student_of(settings: FinetuneSettings, started: Checkpoint, loss: Loss) -> C
         null_word=labels.null_word,
         scale=scale if labels.scale is None else labels.scale,
         threshold=DEFAULT_THRESHOLDS[loss] if labels.threshold is None else labels.threshold,
+        pair_weights=before.pair_weights,
     )
     return Checkpoint(network, started.tokenizer, rule)
 

@@ -5,6 +5,7 @@ Foreign weights come in through the tables of names below and nowhere else.
 
 import dataclasses
 import importlib.metadata
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from xalign.weights.files import (
     check_file,
     check_memory,
     finite,
+    read_any_json,
     read_json,
     weight_shapes,
 )
@@ -67,6 +69,18 @@ PACKED_NAMES = {
     "ffn_out": "fo",
     "ffn_norm": "oln",
 }
+INDEX = "model.safetensors.index.json"
+READ_JSON = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    INDEX,
+)
+READ_SUFFIXES = (".safetensors", ".model", ".txt")
+"""Files of an encoder that transformers reads."""
 PARTS = ("embeddings.", "encoder.")
 """Beginnings of the names of weights, behind the name of the kind of encoder."""
 FOREIGN_TYPES = {"bert": 0, "xlm-roberta": 2}
@@ -144,7 +158,9 @@ def training_depth(name: str) -> Depth:
 
     try:
         check_folder(Path(name))
-        config = transformers.AutoConfig.from_pretrained(name, local_files_only=is_offline())
+        config = transformers.AutoConfig.from_pretrained(
+            name, local_files_only=is_offline(), trust_remote_code=False
+        )
         num_layers = config.num_hidden_layers
     except ModelError:
         raise
@@ -213,7 +229,7 @@ def load_foreign(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        local = {"local_files_only": is_offline()}
+        local = {"local_files_only": is_offline(), "trust_remote_code": False}
         check_folder(Path(name))
         config = transformers.AutoConfig.from_pretrained(name, **local)
         check_foreign(name, config)
@@ -236,15 +252,15 @@ def load_foreign(
 
 
 def check_folder(folder: Path) -> None:
-    """Check the files in the ``folder`` of an encoder, before transformers reads them.
+    """Check the files in the ``folder`` of an encoder that transformers reads.
 
     Errors: `ModelError`.
     """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not path.is_dir():
+        if path.name in READ_JSON or path.suffix in READ_SUFFIXES:
             check_file(path)
-        if path.suffix == ".json" and not path.name.endswith(".index.json"):
-            read_json(path)
+        if path.name in READ_JSON:
+            read_any_json(path)
 
 
 def check_shapes(name: str, config: "transformers.PretrainedConfig", local: dict[str, Any]) -> None:
@@ -252,7 +268,6 @@ def check_shapes(name: str, config: "transformers.PretrainedConfig", local: dict
 
     Errors: `ModelError`.
     """
-    import transformers
 
     sizes = foreign_sizes(config, separate(0))
     depth, width = config.num_hidden_layers, sizes.width
@@ -265,18 +280,43 @@ def check_shapes(name: str, config: "transformers.PretrainedConfig", local: dict
     for layer in range(depth):
         expected[f"encoder.layer.{layer}.intermediate.dense.weight"] = (sizes.ffn_width, width)
     check_memory(expected, name)
-    path = transformers.utils.cached_file(
-        name, "model.safetensors", _raise_exceptions_for_missing_entries=False, **local
-    )
-    if path is None:  # in several files
-        return
-    found = weight_shapes(Path(path))
+    found: dict[str, tuple[int, ...]] = {}
+    for path in weight_files(name, local["local_files_only"]):
+        found |= weight_shapes(path)
     check_memory(found, name)
     ends = {key[key.find(start) :]: key for key in found for start in PARTS if start in key}
     for key, shape in expected.items():
         if key in ends and found[ends[key]] != shape:
             wrong = f"{key}: expected the shape {list(shape)}, found {list(found[ends[key]])}"
             raise ModelError(f"model {name!r}: weights do not fit config.json: {wrong}")
+
+
+def weight_files(name: str, is_local: bool) -> list[Path]:
+    """The files of weights of an encoder: one, or those that an index names.
+
+    Errors: `ModelError` when the index names other files than safetensors beside it.
+    """
+    import transformers
+
+    def file(part: str) -> Path | None:
+        found: str | None = transformers.utils.cached_file(
+            name, part, local_files_only=is_local, _raise_exceptions_for_missing_entries=False
+        )
+        return None if found is None else Path(found)
+
+    if (one := file("model.safetensors")) is not None:
+        return [one]
+    if (index := file(INDEX)) is None:
+        raise ModelError(cannot_load(name, FileNotFoundError("it has no model.safetensors")))
+    parts = read_json(index).get("weight_map")
+    names = sorted(set(map(str, parts.values()))) if isinstance(parts, dict) else []
+    if not names or not all(re.fullmatch(r"[\w.-]+\.safetensors", part) for part in names):
+        raise ModelError(f"{index}: expected a weight_map of files .safetensors beside it")
+    found = [file(part) for part in names]
+    if None in found:
+        missing = names[found.index(None)]
+        raise ModelError(f"model {name!r}: {missing} is missing")
+    return [path for path in found if path is not None]
 
 
 def two_thirds(num_layers: int) -> Depth:

@@ -46,8 +46,9 @@ def check_file(path: Path) -> None:
     real, folder = path.resolve(), path.parent.resolve()
     if real.is_relative_to(folder) or os.environ.get(TRUST_LINKS):
         return
-    caches = [parent for parent in folder.parents if parent.name.startswith("models--")]
-    if not any(real.is_relative_to(cache) for cache in caches):
+    above = [*folder.parents, *path.absolute().parents]
+    caches = [parent for parent in above if parent.name.startswith("models--")]
+    if not any(real.is_relative_to(cache.resolve()) for cache in caches):
         raise ModelError(f"{path}: it is a link to {real}; add --trust-links to follow it")
 
 
@@ -70,15 +71,23 @@ def read_text(path: Path) -> str:
         raise ModelError(f"{path}: expected UTF-8: {error}") from error
 
 
+def read_any_json(path: Path) -> Any:
+    """The value in the JSON file at ``path``.
+
+    Errors: `ModelError`.
+    """
+    try:
+        return parse_strict_json(read_text(path))
+    except ValueError as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in the JSON file at ``path``.
 
     Errors: `ModelError`.
     """
-    try:
-        content = parse_strict_json(read_text(path))
-    except ValueError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+    content = read_any_json(path)
     if not isinstance(content, dict):
         raise ModelError(f"{path}: expected an object, found {type(content).__name__}")
     return content
