@@ -128,7 +128,7 @@ def test_the_default_aligns_where_there_is_no_network_at_all() -> None:
         "align -i {corpus} -o {out}",
         "align -m e5-small -i {corpus} -o {out}",
         "align --tokenize moses --languages de,en -i {corpus} -o {out}",
-        "score -g {gold} {links}",
+        "score -g {gold} {first}",
         "symmetrize -i {links} -j {links} -o {out}",
         "lexicon -i {corpus} -a {links} -o {out}",
         "project -i {corpus} --inline -a {links} -o {out}",
@@ -141,9 +141,11 @@ def test_no_command_asks_for_a_network(tmp_path: Path, command: str) -> None:
         "corpus": CORPUS,
         "gold": EXAMPLES / "de-en.talp",
         "links": tmp_path / "links",
+        "first": tmp_path / "first",
         "out": tmp_path / "out",
     }
     names["links"].write_text("0-0\n" * len(CORPUS.read_text().splitlines()))
+    names["first"].write_text("0-0\n" * len(names["gold"].read_text().splitlines()))
     done = program(WITHOUT_NETWORK, *command.format(**names).split())
     assert done.returncode == 0, done.stderr
     assert "RuntimeError" not in done.stderr
@@ -157,8 +159,30 @@ def test_a_name_of_the_hub_is_not_fetched_when_it_is_forbidden() -> None:
 
 def test_code_of_models_is_never_run() -> None:
     sources = [path.read_text() for path in (ROOT / "xalign").rglob("*.py")]
-    assert not [text for text in sources if "trust_remote_code=" in text]
+    assert not [text for text in sources if "trust_remote_code=True" in text]
     assert not [text for text in sources if "torch.load(" in text or "pickle.load(" in text]
+
+
+@pytest.mark.slow
+def test_a_folder_with_code_is_refused_without_a_question(tmp_path: Path) -> None:
+    evil = tmp_path / "evil"
+    evil.mkdir()
+    code = f"from pathlib import Path\nPath({str(tmp_path / 'run')!r}).touch()\nclass C: pass\n"
+    (evil / "evil.py").write_text(code)
+    (evil / "config.json").write_text(
+        '{"model_type": "evil", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.C"}}'
+    )
+    done = subprocess.run(
+        [*COMMAND, "-m", str(evil)],
+        input="y\nabc ||| abc\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
 
 
 def test_importing_xalign_opens_no_file_but_modules() -> None:

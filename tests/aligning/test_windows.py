@@ -153,3 +153,7 @@ def test_a_reading_that_fails_has_no_links_and_keeps_its_shape() -> None:
     reading.take(None)
     assert reading.has_failed
     assert (reading.result(0.5).shape, len(reading.result(0.5).src)) == ((100, 90), 0)
+    places = (np.array([0, 2]), 3), (np.array([0]), 1)
+    blank = Reading((sentence([1, 1]), sentence([1])), MAX_PIECES, places)
+    blank.take(None)
+    assert blank.result(0.5).shape == (3, 1)

@@ -371,3 +371,127 @@ def test_the_journal_has_counts_but_no_text(
     assert [line["counts"]["pairs"] for line in lines[1:]] == [20, 40, 60]
     sizes = [line["sizes"] for line in lines[1:]]
     assert sizes == sorted(sizes)
+
+
+def stopped(corpus: Path, out: Path, patch: pytest.MonkeyPatch, *more: object) -> list[object]:
+    """The command of a job that was stopped after 60 pairs."""
+    given = ["align", "--resume", "-i", corpus, "-o", out, *more]
+    with patch.context() as patched:
+        stop_after(patched, 61)
+        assert run(*given).exit_code == 130
+    return given
+
+
+@pytest.mark.parametrize("size", [0, 10, 100])
+def test_a_partial_file_that_was_changed_is_refused(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, size: int
+) -> None:
+    given = stopped(corpus, tmp_path / "out", monkeypatch)
+    partial = tmp_path / "out.partial"
+    content = partial.read_bytes()
+    partial.write_bytes(content[:size])
+    done = run(*given)
+    assert done.exit_code == 1
+    assert "out.partial: it is not what was written; expected the" in done.stderr
+    partial.write_bytes(b"x" + content[1:])
+    assert "it is not what was written" in run(*given).stderr
+    partial.unlink()
+    assert "out.partial: it is gone; expected the" in run(*given).stderr
+    assert f"run: rm {tmp_path / 'out.journal'}\n" in run(*given).stderr
+
+
+def test_two_jobs_do_not_share_an_output(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    first = stopped(corpus, tmp_path / "a", monkeypatch, "--scores", tmp_path / "scores")
+    other = ["align", "--resume", "-i", corpus, "-o", tmp_path / "b", "--scores"]
+    done = run(*other, tmp_path / "scores")
+    assert done.exit_code == 1
+    assert "scores.partial: it has no journal; remove it" in done.stderr
+    assert not list(tmp_path.glob("b*"))  # nothing is left of it
+    assert run(*first).exit_code == 0
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    stopped(corpus, tmp_path / "link", monkeypatch)
+    assert (tmp_path / "real.journal").exists()
+    assert run("align", "--resume", "-i", corpus, "-o", tmp_path / "real").exit_code == 0
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_how_inputs_are_read_is_part_of_the_job(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    for name in ("s", "t"):
+        (tmp_path / name).write_text("ab cd\n" * 100)
+    sides = ["-s", tmp_path / "s", "-t", tmp_path / "t", "-o", tmp_path / "out"]
+    with monkeypatch.context() as patched:
+        stop_after(patched, 61)
+        run("align", "--resume", *sides)
+    lines = ["-i", tmp_path / "s", "-i", tmp_path / "t", "-o", tmp_path / "out"]
+    assert "differs in its options" in run("align", "--resume", "--lenient", *lines).stderr
+    other = corpus.with_suffix(".gz")
+    other.write_bytes(corpus.read_bytes())
+    stopped(corpus, tmp_path / "links", monkeypatch)
+    done = run("align", "--resume", "-i", other, "-o", tmp_path / "links")
+    assert "differs in its input" in done.stderr
+
+
+def test_a_wrong_file_stays_an_error_when_the_job_goes_on(
+    corpus: Path, tmp_path: Path, model: Any
+) -> None:
+    (tmp_path / "wrong").write_text("no pair\n" * 30)
+    given = ["align", "--resume", "-i", corpus, "-i", tmp_path / "wrong", "-o", tmp_path / "out"]
+    for _ in range(3):
+        done = run(*given)
+        assert done.exit_code == 1
+        assert "none of its first" in done.stderr
+        assert "pairs are kept; the same command goes on after them" in done.stderr
+
+
+def test_what_is_no_journal_is_kept(corpus: Path, tmp_path: Path, model: Any) -> None:
+    notes = tmp_path / "out.journal"
+    for text in ("my notes", "my notes\n", "[1]\n", '{"a": 1}\n', '{"sizes": 3}\n'):
+        notes.write_text(text)
+        done = run("align", "--resume", "-i", corpus, "-o", tmp_path / "out")
+        assert done.exit_code == 1
+        assert "expected a journal of xalign; remove it" in done.stderr
+        assert notes.read_text() == text
+
+
+def test_a_job_that_could_not_begin_leaves_nothing(
+    corpus: Path, tmp_path: Path, model: Any
+) -> None:
+    given = ["align", "--resume", "-i", corpus, "-o", tmp_path / "out", "--scores"]
+    done = run(*given, tmp_path / "none" / "scores")
+    assert done.exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
+    assert run(*given, tmp_path / "scores").exit_code == 0
+
+
+def test_outputs_that_are_gone_at_the_end_are_missed(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    given = ["align", "--resume", "-i", corpus, "-o", tmp_path / "out"]
+    with monkeypatch.context() as patched:
+        patched.setattr("xalign.io.journal.Journal._move", lambda _: sys.exit(9))
+        run(*given)
+    content = (tmp_path / "out.partial").read_bytes()
+    (tmp_path / "out.partial").unlink()
+    done = run(*given)
+    assert done.exit_code == 1
+    assert "out: it is gone; to start anew, run: rm" in done.stderr
+    (tmp_path / "out").write_bytes(content)
+    assert run(*given).exit_code == 0
+    assert not (tmp_path / "out.journal").exists()
+
+
+def test_a_resumed_job_shows_its_progress_on_a_terminal(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    from xalign.cli.main import app
+
+    given = stopped(corpus, tmp_path / "out", monkeypatch)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with pytest.raises(SystemExit) as end:
+        app(list(map(str, given)))
+    assert end.value.code in (0, None)
+    assert (tmp_path / "out").exists()

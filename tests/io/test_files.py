@@ -129,6 +129,8 @@ def test_a_long_line_is_marked_and_read_past(tmp_path: Path) -> None:
     ]
     assert found[:2] + found[3:4] + found[6:] == [b"abc", b"abcd", b"abc", b"ab"]
     assert len(found[5]) <= 1000
+    (tmp_path / "b").write_bytes(b"\xef\xbb\xbf" + b"a ||| " * 2000)
+    assert isinstance(next(iter(Source(str(tmp_path / "b"), 1000))), LongLine)
     with pytest.raises(InputError, match="expected a line of at most 4 bytes"):
         decode(found[2], "a", 3)
 

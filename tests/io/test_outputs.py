@@ -146,6 +146,12 @@ def test_file_systems_that_cannot_sync_are_fine(
     assert (tmp_path / "out").read_bytes() == b"new"
 
 
+def test_a_loop_of_links_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "out")
+    with pytest.raises(InputError, match="out: cannot be written"), output(str(tmp_path / "out")):
+        pass
+
+
 def test_whole_makes_files_and_folders(tmp_path: Path) -> None:
     with whole(tmp_path / "folder") as part:
         part.mkdir()

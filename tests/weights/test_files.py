@@ -429,3 +429,45 @@ def test_any_header_is_shapes_or_one_error(content: bytes) -> None:
         assert "\n" not in str(error)  # noqa: PT017
     finally:
         path.unlink()
+
+
+def in_two_files(folder: Path, names: tuple[str, str]) -> None:
+    """Divide the weights of an encoder among two files, which an index names."""
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    keys = sorted(weights)
+    halves = keys[: len(keys) // 2], keys[len(keys) // 2 :]
+    where = {key: name for half, name in zip(halves, names, strict=True) for key in half}
+    for half, name in zip(halves, names, strict=True):
+        (folder / name).parent.mkdir(exist_ok=True)
+        part = {key: weights[key] for key in half}
+        if name.endswith(".bin"):
+            torch.save(part, folder / name)
+        else:
+            safetensors.torch.save_file(part, folder / name, {"format": "pt"})
+    index = {"metadata": {"total_size": 1}, "weight_map": where}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def test_an_encoder_in_several_files_is_checked_like_one(encoder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(encoder, tmp_path / "encoder")
+    in_two_files(folder, ("a.safetensors", "b.safetensors"))
+    (folder / "modules.json").write_text("[]")  # of sentence-transformers, which is not read
+    (folder / "trainer_state.json").write_text('{"loss": NaN}')
+    assert load(str(folder)).network.config.width == 32
+    (folder / "b.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"b\.safetensors"):
+        load(str(folder))
+    os.mkfifo(folder / "b.safetensors")
+    with pytest.raises(ModelError, match="found a folder, a pipe or a device"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize("name", ["evil.bin", "../outside.safetensors", "sub/m.safetensors"])
+def test_an_index_names_safetensors_beside_it_alone(
+    encoder: Path, tmp_path: Path, name: str
+) -> None:
+    folder = shutil.copytree(encoder, tmp_path / "encoder")
+    in_two_files(folder, ("a.safetensors", name))
+    with pytest.raises(ModelError, match="expected a weight_map of files"):
+        load(str(folder))
