@@ -330,8 +330,8 @@ def test_lines_that_are_too_long_in_one_of_two_files(tiny: dict[str, Any], tmp_p
     done = run("align", "-s", tmp_path / "s", "-t", tmp_path / "t")
     assert done.stdout == "0-0\n\n\n"
     assert f"{tmp_path / 's'}:2: expected at most 50,000 words" in done.stderr
+    assert f"{tmp_path / 't'}:3: expected a line of at most 1,048,576 bytes" in done.stderr
     (tmp_path / "s").write_text("a\n")
     (tmp_path / "t").write_text("a " * 50_001 + "\n")
     done = run("align", "-s", tmp_path / "s", "-t", tmp_path / "t")
     assert f"{tmp_path / 't'}:1: expected at most 50,000 words" in done.stderr
-    assert f"{tmp_path / 't'}:3: expected a line of at most 1,048,576 bytes" in done.stderr

@@ -72,8 +72,9 @@ def test_the_score_is_the_mean_of_what_words_give_at_most() -> None:
     ids=["arithmetic", "geometric", "pieces", "argmax"],
 )
 def test_links_are_those_of_the_short_way_in_windows_too(rule: ExtractionRule) -> None:
-    joined = [sum((getattr(p, side) for p in example_pairs()), ()) for side in ("src", "tgt")]
-    pairs = [*example_pairs(), SentencePair(*joined), SentencePair((), ("a",))]
+    some = example_pairs()[:40]
+    joined = [sum((getattr(pair, side) for pair in some), ()) for side in ("src", "tgt")]
+    pairs = [*some, SentencePair(*joined), SentencePair((), ("a",))]
     for window in (512, 16):
         aligner = default_with(rule=rule, window=window)
         expected = list(aligner.align(pairs))
