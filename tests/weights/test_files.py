@@ -198,11 +198,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
         "expected the shape",
     ),
     "complex weights": (
-        set_weights(lambda w: w.update({FIRST: torch.zeros(48, 32, dtype=torch.complex64)})),
+        with_header(lambda h: h[FIRST].update(dtype="C64")),
         "found C64",
     ),
     "whole numbers": (
-        set_weights(lambda w: w.update({FIRST: torch.zeros(48, 32, dtype=torch.int64)})),
+        with_header(lambda h: h[FIRST].update(dtype="I64")),
         "found I64",
     ),
     "sparse file": (sparse, "unexpected|expected the shape|missing"),
