@@ -28,7 +28,7 @@ INCLUDED = [
 
 
 def sbom() -> str:
-    """What the wheel holds, and the packages that it needs, as JSON."""
+    """List what the wheel holds and the packages that it needs, as JSON text."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = []
     for requirement in project["dependencies"]:

@@ -152,6 +152,13 @@ def test_a_loop_of_links_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_an_output_may_be_called_like_a_lock(tmp_path: Path) -> None:
+    for name in ("lock", ".lock", "out.lock"):
+        with whole(tmp_path / name) as part:
+            part.mkdir()
+        assert (tmp_path / name).is_dir()
+
+
 def test_whole_makes_files_and_folders(tmp_path: Path) -> None:
     with whole(tmp_path / "folder") as part:
         part.mkdir()
@@ -228,7 +235,7 @@ def test_a_folder_that_is_removed_before_it_is_held_is_made_anew(
 def test_without_locks_all_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "HAS_LOCKS", False)
     (tmp_path / ".out.abcdefgh.part").mkdir()
-    (tmp_path / ".out.abcdefgh.part" / "lock").touch()
+    (tmp_path / ".out.abcdefgh.part" / "out.lock").touch()
     with output(str(tmp_path / "out")) as out:
         out.write(b"new")
     assert (tmp_path / "out").read_bytes() == b"new"

@@ -28,7 +28,7 @@ CHUNK_PAIRS = 8192
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to align, how, and where the results go; see the options of `xalign align`."""
+    """Inputs, outputs and settings of one job; see the options of `xalign align`."""
 
     inputs: Inputs
     wanted: Wanted
@@ -215,7 +215,7 @@ def write_groups(
 
 
 def where_it_stopped(job: Job, outputs: Outputs | Journal, done: int) -> str:
-    """What a job that was stopped has done."""
+    """Message that tells how far a stopped job came, and how to go on."""
     if isinstance(outputs, Journal):
         kept = outputs.counts.get("pairs", 0)
         return f"{kept:,} pairs are kept; the same command goes on after them"

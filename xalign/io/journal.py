@@ -24,7 +24,7 @@ from xalign.io.locks import lock
 from xalign.io.outputs import compressed, is_stream, move_together, naming_errors, sync
 
 Identity = Mapping[str, Any]
-"""What a job is made of; a job only goes on with the same."""
+"""Description of a job; a stopped job goes on only if the description is the same."""
 PARTIAL, JOURNAL = ".partial", ".journal"
 MOVING = {"moving": True}
 """The last line of a journal: all outputs are whole."""

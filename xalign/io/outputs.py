@@ -34,7 +34,7 @@ STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")
 ARCHIVES = ".zip .7z .rar .tar .tgz .lz4 .lz .lzma .lzo .br .z"
 FOREIGN_SUFFIXES = frozenset(f"{ARCHIVES} .pdf .docx .xlsx .parquet".split(" "))
 """Suffixes, in lower case, of what is neither text nor written as a stream."""
-LOCK, PART = "lock", ".part"
+LOCK, PART = ".lock", ".part"
 CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """Errors of file systems that have nothing to wait for."""
 
@@ -239,12 +239,17 @@ def new_held_folder(target: Path) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(PART, f".{target.name}.", target.parent))
         with contextlib.suppress(FileNotFoundError):  # removed, as it was not held yet
-            file = os.open(folder / LOCK, os.O_WRONLY | os.O_CREAT)
+            file = os.open(lock_in(folder, target), os.O_WRONLY | os.O_CREAT)
             with contextlib.suppress(OSError):  # a file system without locks
                 lock(file)
             if not HAS_LOCKS or os.fstat(file).st_nlink:
                 return folder, file
             os.close(file)
+
+
+def lock_in(folder: Path, target: Path) -> Path:
+    """The file that holds the lock of a folder; its name is never that of the ``target``."""
+    return folder / f"{target.name}{LOCK}"
 
 
 def remove_abandoned(target: Path) -> None:
@@ -256,13 +261,13 @@ def remove_abandoned(target: Path) -> None:
         folder = Path(entry.path)
         with contextlib.suppress(OSError):  # held, without a lock, or of another user
             if not HAS_LOCKS:
-                (folder / LOCK).unlink()  # which Windows refuses while it is open
+                lock_in(folder, target).unlink()  # which Windows refuses while it is open
                 shutil.rmtree(folder)
                 continue
             if not any(folder.iterdir()):
                 folder.rmdir()
                 continue
-            file = os.open(folder / LOCK, os.O_WRONLY)
+            file = os.open(lock_in(folder, target), os.O_WRONLY)
             try:
                 lock(file, wait=False)
                 shutil.rmtree(folder)
