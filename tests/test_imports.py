@@ -11,10 +11,12 @@ from tests.conftest import EXAMPLES, ROOT
 
 ROOMS = [
     "errors",
+    "drawing",
     "alignment",
     "settings",
     "io",
     "links",
+    "view",
     "model",
     "weights",
     "aligning",

@@ -21,6 +21,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -108,15 +109,22 @@ def memory(given: argparse.Namespace) -> None:
     command = [*XALIGN, "align", "-i", given.corpus, *given.options]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        next_sample = started
-        with Path(given.output).open("w", newline="", buffering=1) as file:
-            table = csv.writer(file)
-            table.writerow(("lines", "seconds", "megabytes"))
-            for lines, _ in enumerate(process.stdout, 1):
-                if (now := time.perf_counter()) >= next_sample:
-                    samples.append((lines, now - started, resident(process.pid)))
+
+        def sample() -> None:
+            with Path(given.output).open("w", newline="", buffering=1) as file:
+                table = csv.writer(file)
+                table.writerow(("lines", "seconds", "megabytes"))
+                while process.poll() is None:
+                    taken = time.perf_counter() - started
+                    samples.append((lines, round(taken, 1), resident(process.pid)))
                     table.writerow(samples[-1])
-                    next_sample = now + given.every
+                    time.sleep(given.every)
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        for _ in process.stdout:
+            lines += 1
+    sampler.join()
     check(process.returncode == 0, f"exit code 0, found {process.returncode}")
     with Path(given.corpus).open("rb") as file:
         expected = sum(1 for _ in file)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from xalign.aligning.batching import map_in_order
-from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
+from xalign.aligning.devices import HEAP, choose_devices, choose_precision, usable_cores
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
 from xalign.aligning.windows import Flags, PiecePair, Places, Reading
@@ -247,6 +247,7 @@ class Aligner:
             for reading in readings:
                 if reading.has_failed:
                     self._report(reading.number)
+        HEAP.tidy()
         threshold = None if self.rule.method == "argmax" else self.rule.threshold
         return [reading.result(threshold) for reading in readings]
 

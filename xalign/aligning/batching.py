@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import torch
 
-from xalign.aligning.devices import release_memory
 from xalign.errors import XalignError
 
 Item = TypeVar("Item")
@@ -133,7 +132,6 @@ def map_in_order(
             waiting.append((len(window), batches, futures))
             if len(waiting) > 1:
                 yield from in_order(*waiting.popleft())
-                release_memory()
         while waiting:
             yield from in_order(*waiting.popleft())
         if stopped is not None:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import time
 
 import torch
 
@@ -15,6 +16,8 @@ M_ARENA_MAX = -8
 """Option of mallopt for the number of heaps, from glibc's malloc.h."""
 logger = logging.getLogger(__name__)
 
+TIDY_SECONDS = 1.0
+"""Seconds between two times that free memory is returned, which takes a hundredth of one."""
 SELDOM = 100_000
 """New objects between two garbage collections, instead of 700."""
 
@@ -47,14 +50,26 @@ def prepare_memory() -> None:
         libc.mallopt(M_ARENA_MAX, 1)
 
 
-def release_memory() -> None:
-    """Return free memory to the system; call it now and then in a process that streams.
+class Heap:
+    """The memory that glibc keeps for the process although it is free.
 
-    Batches of many sizes leave gaps in the heap, so that it grows slowly but for ever. This takes
-    milliseconds.
+    Batches of many sizes leave gaps in it, so that it grows slowly as long as a stream goes on.
     """
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+        self._trim = getattr(libc, "malloc_trim", None)
+        self._last = time.monotonic()
+
+    def tidy(self) -> None:
+        """Return free memory to the system, at most once every `TIDY_SECONDS`."""
+        now = time.monotonic()
+        if self._trim is not None and now - self._last >= TIDY_SECONDS:
+            self._last = now
+            self._trim(0)
+
+
+HEAP = Heap()
 
 
 def choose_device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from xalign.cli.serve import serve
 from xalign.cli.text import lexicon, project
 from xalign.cli.training import finetune, train
 from xalign.cli.usage import Group, command_class
+from xalign.cli.view import view
 from xalign.console import catch_signals, outcome, print_warnings, say
 
 P = ParamSpec("P")
@@ -79,6 +80,7 @@ for command in (
     score,
     lexicon,
     project,
+    view,
     install_compat,
     train,
     finetune,

@@ -9,7 +9,7 @@ import typer
 
 import xalign
 from xalign.aligning.settings import AlignerSettings, Inputs, TokenizerName
-from xalign.alignment import ScoredAlignment, SentencePair
+from xalign.alignment import Link, ScoredAlignment, SentencePair
 from xalign.cli.align import Quiet, Strict, tokenizers
 from xalign.cli.inputs import Chain, open_pairs
 from xalign.cli.options import grouped
@@ -225,9 +225,14 @@ def with_given_links(
         for number, (pair, links) in enumerate(found, 1):
             if pair.is_empty:  # blank, or a line that cannot be read
                 links = ScoredAlignment({})
-            for i, j in links.probabilities:
-                if i >= len(pair.src) or j >= len(pair.tgt):
-                    sizes = f"{len(pair.src)} and {len(pair.tgt)} words"
-                    expected = f"expected links between {sizes}, counted from 0"
-                    raise InputError(path, number, f"{expected}, found {i}-{j}")
+            check_places(pair, links.probabilities, path, number)
             yield pair, links
+
+
+def check_places(pair: SentencePair, links: Iterable[Link], path: str, number: int) -> None:
+    """Raise `InputError` at a link that names a word which ``pair`` does not have."""
+    for i, j in links:
+        if i >= len(pair.src) or j >= len(pair.tgt):
+            sizes = f"{len(pair.src)} and {len(pair.tgt)} words"
+            expected = f"expected links between {sizes}, counted from 0"
+            raise InputError(path, number, f"{expected}, found {i}-{j}")

@@ -1,0 +1,57 @@
+"""Options of `xalign view` that do not fit together, and names of what is shown."""
+
+import pytest
+import typer
+
+from xalign.cli.view_options import Chosen, Compared, Pages, Texts, check, stem
+
+CORPUS = Texts(input=("c.txt",))
+LINKS = Compared(links=("a.align",))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("out/ours.align.gz", "ours"),
+        ("a\\b.align", "b"),
+        ("-", "stdin"),
+        ("plain", "plain"),
+        ("x.y.zst", "x"),
+    ],
+)
+def test_a_file_is_shown_by_its_name(path: str, name: str) -> None:
+    assert stem(path) == name
+
+
+def test_a_text_has_the_name_of_its_first_file() -> None:
+    assert Texts(input=("a/c.txt", "d.txt")).name == "c"
+    assert Texts(source="x.de", target="x.en").name == "x"
+    assert Texts().name == Texts(input=("-",)).name == "pairs"
+
+
+def test_pairs_are_aligned_if_there_are_no_links_or_if_asked() -> None:
+    assert Compared().is_aligned
+    assert not LINKS.is_aligned
+    assert Compared(links=("a",), align=True).is_aligned
+
+
+@pytest.mark.parametrize(
+    ("texts", "compared", "chosen", "pages", "message"),
+    [
+        (Texts(), Compared(links=("-",)), Chosen(), Pages(), "only one of the files"),
+        (CORPUS, LINKS, Chosen(), Pages(svg="-", png="-"), "only one output"),
+        (CORPUS, LINKS, Chosen(worst=3), Pages(), "add --gold FILE"),
+        (CORPUS, Compared(gold="g"), Chosen(worst=3, line=(1,)), Pages(), "not both"),
+        (CORPUS, LINKS, Chosen(pager=True), Pages(html="x"), "leave out the files"),
+    ],
+)
+def test_options_that_do_not_fit_together(
+    texts: Texts, compared: Compared, chosen: Chosen, pages: Pages, message: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
+        check(texts, compared, chosen, pages)
+
+
+def test_options_that_fit_together() -> None:
+    check(CORPUS, Compared(gold="g"), Chosen(worst=3), Pages(html="x"))
+    check(Texts(), LINKS, Chosen(line=(1, 2)), Pages(svg="a", png="b"))

@@ -1,0 +1,125 @@
+"""Options of `xalign view`, in groups."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from xalign.aligning.settings import Inputs
+from xalign.settings import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Sentence pairs to show."""
+
+    input: Annotated[
+        tuple[str, ...],
+        Setting("Sentence pairs; also .gz, .xz, .zst, .bz2.", flags=("-i", "--input")),
+    ] = ()
+    source: Annotated[
+        str | None, Setting("Source sentences, instead of -i.", flags=("-s", "--source"))
+    ] = None
+    target: Annotated[
+        str | None, Setting("Target sentences, together with -s.", flags=("-t", "--target"))
+    ] = None
+    columns: Annotated[
+        str | None,
+        Setting("Columns of source and target between TABs, such as 1,2.", panel="Words"),
+    ] = None
+
+    @property
+    def inputs(self) -> Inputs:
+        """The same, as commands that align take it."""
+        return Inputs(self.input, self.source, self.target, self.columns)
+
+    @property
+    def name(self) -> str:
+        """Name of the text without folders and endings."""
+        path = self.input[0] if self.input else self.source or "-"
+        return "pairs" if path == "-" else stem(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Links to show, and gold links beside them."""
+
+    links: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Links in any format; repeat it to compare; default: align the pairs.",
+            flags=("-a", "--links"),
+        ),
+    ] = ()
+    align: Annotated[bool, Setting("Align the pairs as well, beside the links of -a.")] = False
+    gold: Annotated[
+        str | None, Setting("Gold links: talp, NAACL/WPT or XL-WA.", flags=("-g", "--gold"))
+    ] = None
+    gold_base: Annotated[
+        int | None,
+        Setting("First index in the gold file; default: detected.", min=0, max=1, panel="Words"),
+    ] = None
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether a model aligns the pairs."""
+        return self.align or not self.links
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The pairs to show, and whether by pages."""
+
+    line: Annotated[
+        tuple[int, ...], Setting("Show pair N; repeat it.", flags=("-n", "--line"), min=1)
+    ] = ()
+    worst: Annotated[
+        int | None, Setting("Show the N pairs with the most mistakes; needs --gold.", min=1)
+    ] = None
+    pager: Annotated[bool, Setting("Turn pages in the terminal by keys.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Files to write instead of grids in the terminal."""
+
+    html: Annotated[str | None, Setting("Write a page for a browser.")] = None
+    svg: Annotated[str | None, Setting("Write a picture of one pair.")] = None
+    png: Annotated[str | None, Setting("Write a picture of one pair; needs matplotlib.")] = None
+    tikz: Annotated[str | None, Setting("Write a picture of one pair, for LaTeX.")] = None
+
+    @property
+    def paths(self) -> list[str]:
+        """All files to write."""
+        found = (self.html, self.svg, self.png, self.tikz)
+        return [path for path in found if path is not None]
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture of one pair is wanted."""
+        return not (self.svg is self.png is self.tikz is None)
+
+
+def stem(path: str) -> str:
+    """Name of a file without folders and its last endings.
+
+    >>> stem("out/ours.align.gz"), stem("-")
+    ('ours', 'stdin')
+    """
+    name = "stdin" if path == "-" else path.replace("\\", "/").rpartition("/")[2]
+    return name.removesuffix(".gz").removesuffix(".xz").removesuffix(".zst").rsplit(".", 1)[0]
+
+
+def check(texts: Texts, compared: Compared, chosen: Chosen, pages: Pages) -> None:
+    """Stop if options do not fit together."""
+    read = [*texts.input, texts.source, texts.target, *compared.links, compared.gold]
+    if read.count("-") + (not texts.input and texts.source is None) > 1:
+        raise typer.BadParameter("only one of the files can be standard input")
+    if pages.paths.count("-") > 1:
+        raise typer.BadParameter("only one output can be standard output")
+    if chosen.worst and not compared.gold:
+        raise typer.BadParameter("--worst counts mistakes; add --gold FILE")
+    if chosen.worst and chosen.line:
+        raise typer.BadParameter("give --worst or --line, not both")
+    if chosen.pager and pages.paths:
+        raise typer.BadParameter("--pager shows pairs in the terminal; leave out the files")

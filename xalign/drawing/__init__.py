@@ -1,0 +1,1 @@
+"""Pictures of one sentence pair: in a terminal, as SVG, PNG and TikZ."""

@@ -1,0 +1,1 @@
+"""Pages that show sentence pairs with their links, in a browser and in notebooks."""
