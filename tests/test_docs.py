@@ -73,6 +73,29 @@ def test_the_command_line_page_is_what_help_says() -> None:
     assert subprocess.run(check, capture_output=True, text=True, check=False).stderr == ""
 
 
+def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    done = subprocess.run(
+        [ROOT / "bin" / "site", "--site-dir", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pages = {page.name for page in (tmp_path / "site").glob("*.html")}
+    assert {f"{page.stem}.html" for page in PAGES[1:]} < pages
+    assert "unpkg" not in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_links_of_the_site_stay_in_it() -> None:
+    from bin.recipes.site import relinked
+
+    assert relinked("[a](docs/view.md#b) [c](#d) [e](https://x.y)", "") == (
+        "[a](view.md#b) [c](#d) [e](https://x.y)"
+    )
+    assert relinked("[card](../xalign/weights/default/README.md)", "docs") == "[card](card.md)"
+
+
 def test_the_readme_shows_lines_in_and_lines_out_at_once() -> None:
     first = (ROOT / "README.md").read_text().splitlines()[:20]
     assert "0-0 1-1 2-2 3-3 4-4" in first

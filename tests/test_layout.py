@@ -33,6 +33,7 @@ PROMISED = [
     "read_gold",
     "read_pairs",
     "score",
+    "show",
 ]
 
 

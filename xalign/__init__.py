@@ -25,6 +25,7 @@ from xalign.reading import read_alignments, read_gold, read_pairs, score
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
     from xalign.links.probabilities import WordProbabilities
+    from xalign.view.notebook import show
 
 __version__ = "0.1.0"
 __all__ = [
@@ -45,10 +46,12 @@ __all__ = [
     "read_gold",
     "read_pairs",
     "score",
+    "show",
 ]
 LATER = {
     "Aligner": "xalign.aligning.aligner",
     "WordProbabilities": "xalign.links.probabilities",
+    "show": "xalign.view.notebook",
 }
 """Names that are imported at their first use: torch and numpy take seconds to import."""
 

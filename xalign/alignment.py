@@ -114,6 +114,14 @@ class Alignment:
     def __repr__(self) -> str:
         return f"Alignment.from_text({str(self)!r})"
 
+    def _repr_html_(self) -> str:
+        """A grid for notebooks; numbers stand for words, which only `xalign.show` knows."""
+        from xalign.drawing import svg
+        from xalign.drawing.picture import Picture, numbered
+
+        src, tgt = (1 + max((link[side] for link in self.links), default=-1) for side in (0, 1))
+        return svg.draw(Picture(numbered(src), numbered(tgt), self.links))
+
 
 LINK = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 

@@ -42,6 +42,16 @@ def test_grids_of_given_links(corpus: Path) -> None:
     ]
 
 
+def test_without_pairs_it_says_so(corpus: Path) -> None:
+    Path("empty").write_text("")
+    done = run("view", "empty", "-a", "empty")
+    assert (done.exit_code, done.stdout, done.stderr) == (
+        0,
+        "",
+        "xalign: there is no pair to show\n",
+    )
+
+
 def test_several_links_beside_gold(corpus: Path) -> None:
     done = run("view", "-i", "c.txt", "-a", "a.align", "-a", "b.scored", "-g", "g.talp", "-n", "1")
     assert done.stdout.split("\n")[:9] == [

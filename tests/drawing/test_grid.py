@@ -6,7 +6,7 @@ from hypothesis import strategies as some
 from xalign.drawing.grid import FIRST_ISOLATE, draw, legend
 from xalign.drawing.picture import Picture, width
 
-SRC, TGT = "ich habe heute keine Zeit .".split(), "I have no time today .".split()
+SRC, TGT = ["ich", "habe", "heute", "keine", "Zeit", "."], ["I", "have", "no", "time", "today", "."]
 LINKS = frozenset({(0, 0), (1, 1), (2, 4), (3, 2), (4, 3), (5, 4)})
 SURE = frozenset({(0, 0), (1, 1), (2, 4), (3, 2), (4, 3), (5, 5)})
 

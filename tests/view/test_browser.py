@@ -412,11 +412,12 @@ def test_very_large_matrices_are_drawn_when_asked_for(open_page: Open, words: in
 @pytest.mark.skipif("XALIGN_SCREENSHOTS" not in os.environ, reason="XALIGN_SCREENSHOTS is a folder")
 def test_screenshots(open_page: Open) -> None:
     folder = Path(os.environ["XALIGN_SCREENSHOTS"])
-    for name, options in {
+    looks: dict[str, dict[str, Any]] = {
         "light": {"color_scheme": "light"},
         "dark": {"color_scheme": "dark"},
         "phone": {"viewport": {"width": 390, "height": 844}},
-    }.items():
+    }
+    for name, options in looks.items():
         page = open_page(hash="#2", **options)
         page.screenshot(path=folder / f"{name}.png", full_page=True)
         assert re.search("Pair 2", page.locator("h2").inner_text())

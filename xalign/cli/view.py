@@ -247,6 +247,8 @@ def print_grids(pairs: "Sequence[ViewedPair]", aligners: Sequence[str]) -> None:
                     print(str(text).rstrip(" "))
     if pairs:
         print(grid.legend(pairs[0].gold is not None))
+    else:
+        say("there is no pair to show")
 
 
 def heading(pair: "ViewedPair", aligner: int = 0, name: str = "") -> str:

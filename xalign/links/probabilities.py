@@ -117,6 +117,16 @@ class WordProbabilities:
         sides = self.best_forward, self.best_backward
         return float(sum(side.mean(dtype=np.float64) for side in sides) / 2)
 
+    def _repr_html_(self) -> str:
+        """A grid for notebooks; numbers stand for words, which only `xalign.show` knows."""
+        from xalign.drawing import svg
+        from xalign.drawing.picture import Picture, numbered
+
+        places = zip(self.src.tolist(), self.tgt.tolist(), strict=True)
+        known = dict(zip(places, self.link.tolist(), strict=True))
+        src, tgt = map(numbered, self.shape)
+        return svg.draw(Picture(src, tgt, self.alignment().links, known))
+
     def rows(self) -> Iterator[Floats]:
         """Rows of `matrix` (target words,), one after the other."""
         ends = np.searchsorted(self.src, np.arange(self.shape[0] + 1))

@@ -94,7 +94,11 @@ function isSame(one, other) {
 function choose(pair) {
   if (!pair) return;
   state.current = pair;
-  history.replaceState(null, "", `#${pair.number}`);
+  try {
+    history.replaceState(null, "", `#${pair.number}`);
+  } catch {
+    // a page inside a notebook has no address
+  }
   list.mark(pair);
   showPair();
 }
