@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, tiny_checkpoint
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.ray import Worker, align_with_ray, cut_into_blocks, lines_of, open_parts
 from xalign.aligning.settings import AlignerSettings
@@ -156,6 +157,20 @@ def test_parts_of_other_options_are_not_taken(tmp_path: Path) -> None:
     assert (open_parts(path, tmp_path / "out", SETTINGS, 100) / "00000000.json").exists()
     parts = open_parts(path, tmp_path / "out", replace(SETTINGS, threshold=0.3), 100)
     assert not (parts / "00000000.json").exists()
+
+
+def test_parts_of_a_model_that_changed_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = corpus(tmp_path)
+    monkeypatch.setattr("xalign.aligning.ray.checkpoint_of", lambda _: tiny_checkpoint())
+    parts = open_parts(path, tmp_path / "out", SETTINGS, 100)
+    (parts / "00000000.json").write_text("{}")
+    changed = tiny_checkpoint()
+    with torch.no_grad():
+        changed.network.norm.weight[0] += 1
+    monkeypatch.setattr("xalign.aligning.ray.checkpoint_of", lambda _: changed)
+    assert not (open_parts(path, tmp_path / "out", SETTINGS, 100) / "00000000.json").exists()
 
 
 def test_without_ray_the_error_says_what_to_install(

@@ -57,6 +57,21 @@ def test_output_into_the_input_is_refused(redirection: str, tmp_path: Path) -> N
     assert (tmp_path / "c.txt").read_text() == ("" if redirection == "> c.txt" else "a ||| b\n")
 
 
+def test_an_interrupt_during_the_first_imports_is_130(tmp_path: Path) -> None:
+    program = """
+import sys
+sys.modules["xalign.cli.main"] = type("Late", (), {"__getattr__": lambda *_: interrupt()})()
+def interrupt():
+    raise KeyboardInterrupt
+from xalign.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "xalign: interrupted\n")
+
+
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xalign.aligning.aligner import Aligner, Counts
+from xalign.aligning.aligner import Aligner, Counts, checkpoint_of
 from xalign.aligning.devices import prepare_memory
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
@@ -23,6 +23,7 @@ from xalign.io.files import BOM, MAX_LINE_BYTES, LongLine, bounded_lines
 from xalign.io.outputs import output
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
+from xalign.weights.checkpoint import digest
 
 BLOCK_BYTES = 1 << 20
 """Approximate size of a block: a minute's work for one core."""
@@ -133,10 +134,14 @@ def read_done(text: str | bytes) -> Done:
 
 
 def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int) -> Path:
-    """The folder of parts beside ``target``, emptied if it is of another corpus or settings."""
+    """The folder of parts beside ``target``, emptied if it is of another corpus or other links.
+
+    Links depend on the settings and on the content of the model.
+    """
     parts = target.with_name(f"{target.name}.parts")
     status = corpus.stat()
     identity = [str(corpus.resolve()), status.st_size, status.st_mtime_ns, size]
+    identity.append(digest(checkpoint_of(settings)))
     key = json.dumps([*identity, dataclasses.asdict(settings)], sort_keys=True)
     kept = parts / "of.json"
     if not kept.exists() or kept.read_text(encoding="utf-8") != key:
