@@ -1,13 +1,15 @@
 """The network against loops over single positions, and what must not change its states."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.conftest import sentence, tiny_config, tiny_network
+from tests.conftest import ROOT, sentence, tiny_config, tiny_network
 from xalign.model.cross_align import SIMILARITY_SCALE, CrossAlign, init_as_identity
 from xalign.model.layers import Layer
 from xalign.model.packing import PieceSentence, pack_pairs
@@ -136,3 +138,19 @@ def test_attention_that_starts_with_the_identity_is_the_similarity_of_links() ->
     torch.testing.assert_close(query @ other.T / math.sqrt(width), scale * x @ y.T)
     torch.testing.assert_close(query, key)
     torch.testing.assert_close(value @ value.T, x @ x.T)
+
+
+def test_a_network_without_memory_needs_no_compiler() -> None:
+    program = """
+import sys
+import torch
+from tests.conftest import tiny_config
+from xalign.model.cross_align import CrossAlign
+with torch.device("meta"):
+    CrossAlign(tiny_config())
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "False\n"

@@ -24,6 +24,18 @@ SIMILARITY_SCALE = 4.0
 """Factor of dot products at which softmaxes are neither flat nor saturated, times sqrt(width)."""
 
 
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """Vectors (rows, width) of random numbers.
+
+    A network that is built without memory gets none: to draw them, torch would import its compiler,
+    which takes a second.
+    """
+    weight = torch.empty(rows, width)
+    if not weight.is_meta:
+        nn.init.normal_(weight)
+    return nn.Embedding(rows, width, _weight=weight)
+
+
 class CrossAlign(nn.Module):
     """Encodes both sentences of a pair, first apart, then each in view of the other.
 
@@ -41,8 +53,8 @@ class CrossAlign(nn.Module):
     def __init__(self, config: CrossAlignConfig, pieces: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
-        self.pieces = pieces or nn.Embedding(config.vocab_size, config.width)
-        self.positions = nn.Embedding(config.max_positions, config.width)
+        self.pieces = pieces or embedding(config.vocab_size, config.width)
+        self.positions = embedding(config.max_positions, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
         m, n = config.num_self_layers, config.num_cross_layers
         self.layers = nn.ModuleList(Layer(config, is_cross=layer >= m) for layer in range(m + n))
