@@ -254,7 +254,7 @@ def fast_tokenizer(packed: PackedEncoder) -> "transformers.PreTrainedTokenizerFa
     import transformers
 
     pieces = [piece.decode() for piece in packed.pieces]
-    vocabulary = list(zip(pieces, packed.scores, strict=True))
+    vocabulary = list(zip(pieces, packed.scores.tolist(), strict=True))
     tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(vocabulary, packed.unk, False))
     tokenizer.normalizer = tokenizers.normalizers.NFKC()
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()

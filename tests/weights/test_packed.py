@@ -103,7 +103,7 @@ def test_looked_up_rows_are_the_unpacked_ones() -> None:
 def test_sizes_pieces_and_layers_are_read() -> None:
     packed = parse_packed(as_bytes(packed_file()), "file")
     assert packed.pieces == tuple(PIECES)
-    assert packed.scores == tuple(map(float, range(0, -8, -1)))
+    assert packed.scores.tolist() == list(map(float, range(0, -8, -1)))
     assert (packed.bos, packed.eos, packed.pad, packed.unk) == (0, 2, 1, 3)
     network = from_packed(packed, separate(1))
     layer = network.layers[0]

@@ -32,7 +32,11 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class PackedEncoder:
-    """The file's contents; ``tensors`` maps a name such as ``l0.q.w`` to stored bytes or blocks."""
+    """The file's contents; ``tensors`` maps a name such as ``l0.q.w`` to stored bytes or blocks.
+
+    Piece number k is ``text[ends[k]:ends[k + 1]]``, in UTF-8; ``scores`` (pieces,) are its
+    log-probabilities.
+    """
 
     width: int
     num_layers: int
@@ -41,13 +45,20 @@ class PackedEncoder:
     vocab_size: int
     max_positions: int
     layer_norm_eps: float
-    pieces: tuple[bytes, ...]
-    scores: tuple[float, ...]
+    text: Bytes
+    ends: NDArray[np.uint32]
+    scores: NDArray[np.float32]
     bos: int
     eos: int
     pad: int
     unk: int
     tensors: dict[str, NDArray[Any]]
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """All pieces; to cut them takes a while."""
+        text = self.text.tobytes()
+        return tuple(text[a:b] for a, b in itertools.pairwise(self.ends.tolist()))
 
     def dense(self, name: str, *shape: int) -> Tensor:
         """Tensor ``name`` in fp32, laid out as ``shape``."""
@@ -148,12 +159,11 @@ def parse_packed(data: Bytes, path: str) -> PackedEncoder:
     if block != BLOCK_SIZE:
         raise ModelError(f"{path}: expected blocks of {BLOCK_SIZE} weights, found {block}")
     num_pieces, bos, eos, pad, unk, num_bytes = cursor.unpack("5iQ")
-    offsets = cursor.take(num_pieces + 1, "<u4").tolist()
-    scores = cursor.take(num_pieces, "<f4").tolist()
-    text = cursor.take(num_bytes).tobytes()
+    ends = cursor.take(num_pieces + 1, "<u4")
+    scores = cursor.take(num_pieces, "<f4")
+    text = cursor.take(num_bytes)
     _, skipped = cursor.unpack("iI")
     cursor.at += skipped
-    pieces = tuple(text[a:b] for a, b in itertools.pairwise(offsets))
     return PackedEncoder(
         width,
         num_layers,
@@ -162,8 +172,9 @@ def parse_packed(data: Bytes, path: str) -> PackedEncoder:
         vocab_size,
         max_positions,
         eps,
-        pieces,
-        tuple(scores),
+        text,
+        ends,
+        scores,
         bos,
         eos,
         pad,

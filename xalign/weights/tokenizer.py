@@ -3,10 +3,12 @@
 import functools
 import lzma
 import re
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xalign.errors import ModelError
 from xalign.model.packing import PieceSentence
@@ -26,6 +28,7 @@ CACHE_WORDS = 50_000
 WORD_START, MASK = "▁", "<mask>"
 
 NORMAL, UNKNOWN, CONTROL = 1, 2, 3  # types of pieces in sentencepiece's model format
+RECORD_HEAD, RECORD_TAIL = 4, 7  # bytes around the text of a piece in that format
 NORMALIZER = Path(__file__).with_name("nmt_nfkc.xz")
 """Table of sentencepiece 0.2.3 (Apache-2.0): other versions have other tables of that name."""
 NORMALIZER_FLAGS = b"\x18\x01\x20\x01\x28\x01"
@@ -178,14 +181,10 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
 
     Ids stay as they are. Text is normalised by the table ``nmt_nfkc``, as in XLM-R.
     """
-    pack = struct.Struct("<f").pack
-    specials = {encoder.bos, encoder.eos, encoder.pad, len(encoder.pieces) - 1}  # the last: <mask>
-    kinds = dict.fromkeys(specials, CONTROL) | {encoder.unk: UNKNOWN}
-    parts = []
-    for number, (piece, score) in enumerate(zip(encoder.pieces, encoder.scores, strict=True)):
-        kind = kinds.get(number, NORMAL)
-        text = b"\x0a%b%b" % (varint(len(piece)), piece)
-        parts.append(b"\x0a%b%b\x15%b\x18%c" % (varint(len(text) + 7), text, pack(score), kind))
+    kinds = np.full(len(encoder.scores), NORMAL, dtype=np.uint8)
+    kinds[[encoder.bos, encoder.eos, encoder.pad, -1]] = CONTROL  # the last one is <mask>
+    kinds[encoder.unk] = UNKNOWN
+    parts = [piece_records(encoder.text, encoder.ends, encoder.scores, kinds)]
     trainer = b"\x18\x01" + b"".join(  # a unigram model, and the ids of unk, bos, eos and pad
         varint(field << 3) + varint(number)
         for field, number in zip(
@@ -197,6 +196,33 @@ def sentencepiece_model(encoder: "PackedEncoder") -> bytes:
     spec = b"\x0a\x08nmt_nfkc\x12%b%b" % (varint(len(table)), table) + NORMALIZER_FLAGS
     parts.append(b"\x1a" + varint(len(spec)) + spec)
     return b"".join(parts)
+
+
+def piece_records(
+    text: NDArray[np.uint8],
+    ends: NDArray[np.uint32],
+    scores: NDArray[np.float32],
+    kinds: NDArray[np.uint8],
+) -> bytes:
+    """Pieces as records of sentencepiece's model format, all at once.
+
+    A record is ``0a LENGTH 0a LENGTH text 15 score 18 kind``; lengths below 128 are one byte.
+    """
+    lengths = np.diff(ends).astype(np.int64)  # (pieces,)
+    if lengths.max() > 127 - RECORD_HEAD - RECORD_TAIL:
+        raise ModelError("the tokenizer has pieces of more than 100 bytes")
+    starts = np.cumsum(lengths + RECORD_HEAD + RECORD_TAIL) - (lengths + RECORD_HEAD + RECORD_TAIL)
+    tails = starts + RECORD_HEAD + lengths
+    out = np.empty(tails[-1] + RECORD_TAIL, dtype=np.uint8)
+    is_text = np.ones(len(out), dtype=np.bool_)
+    head = [np.uint8(0x0A), lengths + RECORD_HEAD - 2 + RECORD_TAIL, np.uint8(0x0A), lengths]
+    tail = [np.uint8(0x15), *scores.astype("<f4").view(np.uint8).reshape(-1, 4).T]
+    for first, values in ((starts, head), (tails, [*tail, np.uint8(0x18), kinds])):
+        for k, value in enumerate(values):
+            out[first + k] = value
+            is_text[first + k] = False
+    out[is_text] = text
+    return out.tobytes()
 
 
 @functools.cache
