@@ -11,6 +11,8 @@ Link = tuple[int, int]
 """Source word ``i`` and target word ``j``, both counted from 0."""
 Span = tuple[int, int, int, int, float]
 """First and last (exclusive) characters of linked words in both texts, and their probability."""
+MAX_SHOWN = 400
+"""Most words of a side in a picture without words."""
 Direction = Literal["forward", "reverse", "both"]
 """One link for each target word, one for each source word, or all links."""
 
@@ -120,6 +122,8 @@ class Alignment:
         from xalign.drawing.picture import Picture, numbered
 
         src, tgt = (1 + max((link[side] for link in self.links), default=-1) for side in (0, 1))
+        if max(src, tgt) > MAX_SHOWN:
+            return f"<code>{self}</code>"
         return svg.draw(Picture(numbered(src), numbered(tgt), self.links))
 
 

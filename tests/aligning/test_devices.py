@@ -3,12 +3,15 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.devices import (
+    SHELF_BYTES,
     Heap,
+    Shelf,
     choose_device,
     choose_devices,
     choose_precision,
@@ -53,6 +56,15 @@ print(before - resident())
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert float(done.stdout) > 80
+
+
+def test_the_shelf_keeps_values_and_starts_a_new_block_when_one_is_full() -> None:
+    shelf = Shelf()
+    kept = [shelf.keep(np.full((3, 1000), k, dtype=np.int64)) for k in range(100)]
+    assert all((array == k).all() and array.shape == (3, 1000) for k, array in enumerate(kept))
+    large = np.zeros(SHELF_BYTES, dtype=np.uint8)
+    assert shelf.keep(large) is large
+    assert shelf.keep(np.zeros((4, 0), dtype=np.float32)).shape == (4, 0)
 
 
 def test_devices_are_chosen_or_refused() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from xalign.alignment import GoldAlignment, SentencePair
-from xalign.cli.pager import Pages, key_of, turn_pages
+from xalign.cli.pager import HELP, Keys, Pages, folded, turn_pages
 from xalign.errors import XalignError
 from xalign.view.pairs import Found, ViewedPair
 
@@ -63,7 +63,8 @@ def test_without_gold_the_score_says_which_pair_is_worse() -> None:
 def test_plus_and_minus_change_the_threshold() -> None:
     shown = pages()
     assert shown.pair.found[0].links == {(0, 0)}
-    shown.press("-")
+    for _ in range(9):
+        shown.press("-")
     assert shown.threshold == 0.45
     assert shown.pair.found[0].links == {(0, 0), (1, 1)}
     for _ in range(20):
@@ -89,12 +90,13 @@ def test_a_page_has_the_size_of_the_terminal_and_scrolls() -> None:
     assert page[0] == "pair 1, ours, AER 0.0, 0 wrong, 0 missing, score 0.90"
     assert page[1:4] == ["    x  y", "a1  ●", "b      ▓"]
     small = [line.plain for line in shown.lines(20, 6)]
-    assert small[3] == "1 more lines"
+    assert small[5] == "q: quit"
+    assert len(small) == 6
     assert max(map(len, small)) <= 20
     shown.press("j")
-    assert [line.plain for line in shown.lines(20, 6)][1:4] == ["a1  ●", "b      ▓", ""]
+    assert [line.plain for line in shown.lines(20, 4)][1:3] == ["a1  ●", "b      ▓"]
     press(shown, "jjjk")
-    assert shown.lines(20, 6)[1].plain == "a1  ●"
+    assert shown.lines(20, 4)[1].plain == "a1  ●"
 
 
 def test_no_pair_is_an_error() -> None:
@@ -104,12 +106,34 @@ def test_no_pair_is_an_error() -> None:
 
 def test_keys_are_read_whole() -> None:
     reader, writer = os.pipe()
-    os.write(writer, b"\x1b[A")
-    assert key_of(reader) == "\x1b[A"
-    assert key_of(reader) is None
+    keys = Keys(reader)
+    os.write(writer, b"nn\x1b[A\x1b[Bj")
+    assert [keys.next() for _ in range(6)] == ["n", "n", "\x1b[A", "\x1b[B", "j", None]
+    os.write(writer, b"\x1b")
+    assert keys.next() == "\x1b"
     os.close(writer)
-    assert key_of(reader) == ""
+    assert keys.next() == ""
     os.close(reader)
+
+
+def test_the_help_is_folded_so_that_all_of_it_is_seen() -> None:
+    assert all(len(line) <= 40 for line in folded(HELP, 40))
+    assert "   ".join(folded(HELP, 40)) == HELP
+    page = [line.plain for line in pages().lines(60, 14)]
+    assert len(page) == 14
+    assert any("j k: scroll" in line for line in page)
+
+
+def test_the_first_key_of_the_threshold_starts_at_the_links_as_they_are() -> None:
+    shown = pages()
+    shown.press("+")
+    assert shown.threshold == 0.95
+
+
+def test_worse_is_by_the_aligner_and_threshold_that_are_shown() -> None:
+    shown = pages()
+    press(shown, "a")
+    assert [shown.pairs[k].number for k in shown._order()] == [2, 1, 3]
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_without_links_only_the_chosen_pairs_are_aligned(
 
 def test_links_of_a_model_stand_beside_those_of_a_file(corpus: Path, tiny: dict[str, Any]) -> None:
     done = run("view", "c.txt", "-a", "a.align", "--align", "-n", "1")
-    assert re.findall(r"pair 1, (\w+)", done.stdout) == ["xalign", "a"]
+    assert re.findall(r"pair 1, (\w+)", done.stdout) == ["a", "xalign"]
 
 
 def test_subwords_are_shown_with_their_links(corpus: Path, tiny: dict[str, Any]) -> None:
@@ -146,6 +146,49 @@ def test_a_gold_file_that_ends_early_in_the_format_naacl_is_whole(corpus: Path) 
     Path("g.naacl").write_text("1 1 1 S\n1 2 2 S\n")
     done = run("view", "c.txt", "-a", "a.align", "-g", "g.naacl", "-n", "3")
     assert "pair 3, AER 100.0, 1 wrong" in done.stdout
+
+
+def test_a_bad_line_is_forgiven_in_links_and_gold(corpus: Path) -> None:
+    Path("c.txt").write_text("das Haus ||| the house\nno pair\nja ||| yes\n")
+    Path("a.align").write_text("0-0 1-1\n0-0\n0-0\n")
+    done = run("view", "c.txt", "-a", "a.align", "-g", "a.align", "-n", "2")
+    assert done.exit_code == 0, done.stderr
+    assert "it is shown without words" in done.stderr
+
+
+def test_one_line_of_many_is_read_alone(corpus: Path, tiny: dict[str, Any]) -> None:
+    Path("c.txt").write_bytes(b"a ||| b\nc ||| d\n\xff\xfe\n")
+    done = run("view", "c.txt", "-n", "2")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("pair 2")
+
+
+def test_a_picture_of_several_pairs_is_refused_before_they_are_aligned(corpus: Path) -> None:
+    done = run("view", "c.txt", "-m", "no-such-folder", "--svg", "x.svg")
+    assert "no-such-folder" in done.stderr
+    done = run("view", "c.txt", "--svg", "x.svg")
+    assert "there are 3 pairs: add --line N" in done.stderr
+    assert not Path("x.svg").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_at_once(corpus: Path) -> None:
+    done = run("view", "c.txt", "-n", "1", "--html", "no-folder/x.html")
+    assert done.exit_code == 1
+    assert "no-folder/x.html" in done.stderr
+
+
+def test_without_mistakes_there_is_no_worst_pair(corpus: Path) -> None:
+    Path("right.align").write_text("0-0 1-1\n\n\n")
+    done = run("view", "c.txt", "-a", "right.align", "-g", "g.talp", "--worst", "2")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "xalign: no pair has mistakes\n")
+    done = run("view", "c.txt", "-a", "right.align", "-g", "g.talp", "--worst", "1", "--svg", "x")
+    assert "no pair to draw" in done.stderr
+
+
+def test_naacl_without_probabilities_has_no_threshold(corpus: Path) -> None:
+    Path("n").write_text("1 1 1 S\n1 2 2 S\n3 1 1 S\n")
+    run("view", "c.txt", "-a", "n", "--html", "r.html")
+    assert '"probabilities":false' in Path("r.html").read_text()
 
 
 def test_a_page_and_pictures_are_written_instead_of_grids(corpus: Path) -> None:

@@ -17,6 +17,9 @@ LINKS = Compared(links=("a.align",))
         ("-", "stdin"),
         ("plain", "plain"),
         ("x.y.zst", "x"),
+        ("x.y.bz2", "x"),
+        (".align", ".align"),
+        ("a\x1b[31m.align", "a\ufffd[31m"),
     ],
 )
 def test_a_file_is_shown_by_its_name(path: str, name: str) -> None:
@@ -43,6 +46,8 @@ def test_pairs_are_aligned_if_there_are_no_links_or_if_asked() -> None:
         (CORPUS, LINKS, Chosen(worst=3), Pages(), "add --gold FILE"),
         (CORPUS, Compared(gold="g"), Chosen(worst=3, line=(1,)), Pages(), "not both"),
         (CORPUS, LINKS, Chosen(pager=True), Pages(html="x"), "leave out the files"),
+        (CORPUS, Compared(links=("a", "b")), Chosen(), Pages(svg="x"), "the links of one -a"),
+        (CORPUS, Compared(links=("a",), align=True), Chosen(), Pages(svg="x"), "of one -a"),
     ],
 )
 def test_options_that_do_not_fit_together(

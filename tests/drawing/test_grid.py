@@ -96,7 +96,13 @@ def test_folding_shows_every_word_and_every_link(
 
 def test_a_pair_with_an_empty_side_has_its_other_side() -> None:
     assert plain(Picture([], ["the"], frozenset())) == ["  the"]
-    assert plain(Picture(["das"], [], frozenset())) == []
+    assert plain(Picture(["das", "Haus"], [], frozenset())) == ["", "das", "Haus"]
+
+
+def test_a_pair_of_thousands_of_words_takes_seconds() -> None:
+    words = ["w"] * 4000
+    picture = Picture(words, words, frozenset((k, k) for k in range(4000)))
+    assert sum(line.count("●") for line in plain(picture, 10**6)) == 4000
 
 
 def test_the_legend_is_about_what_is_there() -> None:

@@ -1,7 +1,5 @@
 """The picture of a pair in PNG."""
 
-import sys
-
 import pytest
 
 from xalign.drawing import png
@@ -54,6 +52,6 @@ def test_new_fonts_of_the_machine_are_found(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(XalignError, match=r"pip install 'xalign\[plot\]'"):
         png.draw(PICTURE)

@@ -25,3 +25,4 @@ def test_characters_of_latex_are_escaped() -> None:
     assert escaped("\\&%$#_{}~^") == (
         r"\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}"
     )
+    assert escaped("a--b<|>`") == r"a{-}{-}b\textless{}\textbar{}\textgreater{}{`}"

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def test_a_pair_has_its_own_address(open_page: Open) -> None:
     assert page.url.endswith("#3")
     assert "A side without words" in page.locator("#matrices").inner_text()
     page.evaluate("location.hash = '#2'")
-    page.wait_for_function("document.querySelector('#pair-title').textContent === 'Pair 2'")
+    page.locator("#pair-title", has_text="Pair 2").wait_for()
 
 
 def test_text_is_never_markup(open_page: Open) -> None:
@@ -201,7 +202,7 @@ def test_filters_and_orders(open_page: Open) -> None:
 def test_the_aligner_that_is_chosen_is_drawn(open_page: Open) -> None:
     page = open_page(hash="#4")
     assert page.locator("#lines path").count() == 3
-    page.get_by_label("theirs").check()
+    page.get_by_role("radio", name="theirs").check()
     assert page.locator("#lines path.wrong").count() == 1
     assert "AER 75.0" not in page.locator("#list").inner_text()
 
@@ -281,13 +282,123 @@ def test_corrections_start_from_gold_are_kept_and_can_be_undone(
     page.click("td[data-i='0'][data-j='1']")
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    assert "changed" in page.locator("#chosen").inner_text()
+    assert "checked" in page.locator("#chosen").inner_text()
     assert page.locator("#checked").is_checked()
     assert save(page, "#save-talp", tmp_path)[1] == "0-0 0-1 1p1 1-2"
     page.click("#undo")
     assert save(page, "#save-talp", tmp_path)[1] == "0-0 1p1 1-2"
     page.check("#checked")
     assert "checked" in page.locator("#chosen").inner_text()
+
+
+def test_a_pair_that_is_checked_keeps_the_links_that_were_seen(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page([without_gold(pair) for pair in PAIRS], hash="#2")
+    set_threshold(page, 0.25)
+    page.check("#checked")
+    set_threshold(page, 0.7)
+    page.get_by_role("radio", name="theirs").check()
+    assert save(page, "#save-talp", tmp_path)[1] == "0-0 1-1 1-2"
+    page.uncheck("#checked")
+    page.click("#undo")
+    assert save(page, "#save-talp", tmp_path)[1] == "0-0"
+
+
+def test_two_pages_of_one_report_keep_the_work_of_both(open_page: Open) -> None:
+    one = open_page(hash="#1")
+    other = one.context.new_page()
+    other.goto(one.url)
+    other.wait_for_selector("html[data-ready]")
+    one.check("#checked")
+    other.locator("#checked:checked").wait_for()
+    other.keyboard.press("j")
+    other.check("#checked")
+    one.reload()
+    one.wait_for_selector("html[data-ready]")
+    assert one.locator("#list .facts").all_inner_texts()[0].endswith("checked")
+    assert one.locator("#list .facts").all_inner_texts()[1].endswith("checked")
+
+
+def test_corrections_belong_to_the_report_that_they_were_made_in(
+    open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(hash="#1")
+    page.check("#checked")
+    changed = [replace(PAIRS[0], gold=gold([(0, 1)], [])), *PAIRS[1:]]
+    (tmp_path / "report.html").write_text(report(changed, ["ours", "theirs"], "test", "test"))
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert not page.locator("#checked").is_checked()
+
+
+def test_words_with_spaces_keep_their_places(open_page: Open) -> None:
+    pair = ViewedPair(1, SentencePair(("New York", "x"), ("a", "")), (Found(frozenset({(1, 0)})),))
+    page = open_page([pair])
+    assert page.locator("#lines [data-side='0']").all_inner_texts() == ["New York", "x"]
+    assert page.locator("td.linked").get_attribute("aria-label") == "x – a: linked"
+
+
+def test_a_word_that_the_format_cannot_hold_is_told(open_page: Open, tmp_path: Path) -> None:
+    page = open_page([ViewedPair(1, SentencePair("a ||| b", "c"), (Found(),))])
+    save(page, "#save-text", tmp_path)
+    assert "1 pairs have the word |||" in page.locator("#saved").inner_text()
+
+
+def test_the_focus_stays_where_it_was(open_page: Open) -> None:
+    page = open_page()
+    page.focus("td[data-i='1'][data-j='1']")
+    page.keyboard.press("j")
+    assert page.evaluate(
+        "[document.activeElement.dataset.i, document.activeElement.dataset.j]"
+    ) == [
+        "1",
+        "1",
+    ]
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.tagName") == "TD"
+    page.keyboard.press("k")
+    page.focus("#previous")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "previous"
+
+
+def test_keys_do_nothing_to_what_is_hidden(open_page: Open) -> None:
+    page = open_page()
+    page.click("#show-summary")
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    page.click("#show-pairs")
+    assert page.locator("#pair-title").inner_text() == "Pair 1"
+    assert page.locator("#edit").get_attribute("aria-pressed") == "false"
+
+
+def test_the_skip_link_leads_to_the_pair_and_keeps_its_address(open_page: Open) -> None:
+    page = open_page(hash="#2")
+    page.focus(".skip")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "pair"
+    assert page.url.endswith("#2")
+
+
+def test_possible_links_are_spoken_in_correction(open_page: Open) -> None:
+    page = open_page(hash="#2")
+    page.keyboard.press("e")
+    name = page.locator("#lines [data-side='1'][data-word='1']").get_attribute("aria-label")
+    assert name == f"it: {EVIL} (possible)"
+
+
+def test_a_page_without_pairs_does_nothing(open_page: Open, tmp_path: Path) -> None:
+    path = tmp_path / "empty.html"
+    path.write_text(report([], ["ours"], "test", "test"))
+    page = open_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.check("#checked")
+    page.click("#undo", force=True)
+    page.click("#edit")
+    page.keyboard.press("j")
+    page.click("#show-summary")
 
 
 def test_what_the_data_lacks_is_not_offered(open_page: Open) -> None:
@@ -392,9 +503,7 @@ def test_a_long_list_has_few_rows_at_a_time(open_page: Open) -> None:
     page = open_page(many)
     assert page.locator("#list [role=option]").count() < 60
     page.evaluate("document.querySelector('#list').scrollTop = 1e9")
-    page.wait_for_function(
-        "[...document.querySelectorAll('#list .number')].some(e => e.textContent === '10000')"
-    )
+    page.locator("#list .number", has_text="10000").wait_for()
     assert page.locator("#list [role=option]").count() < 60
     page.fill("#search", "haus9999")
     assert rows(page) == ["9999"]

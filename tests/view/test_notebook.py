@@ -67,3 +67,4 @@ def test_values_without_words_show_numbers() -> None:
     assert LINKS._repr_html_().count("<text") == 4
     assert "<title>1 – 1: 0.30</title>" in words()._repr_html_()
     assert Alignment()._repr_html_().startswith("<svg")
+    assert Alignment.from_text("0-99999999")._repr_html_() == "<code>0-99999999</code>"

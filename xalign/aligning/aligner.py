@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from xalign.aligning.batching import map_in_order
-from xalign.aligning.devices import HEAP, choose_devices, choose_precision, usable_cores
+from xalign.aligning.devices import HEAP, SHELF, choose_devices, choose_precision, usable_cores
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
 from xalign.aligning.windows import Flags, PiecePair, Places, Reading
@@ -335,8 +335,8 @@ def records(
         rows = (likely[0] | likely[1] | likely[2] | tables.linked).nonzero()  # (K, 3)
     places = rows.unbind(1)
     values = torch.stack([table[places].float() for table in tables]).clamp_(0, 1)  # (4, K)
-    link, forward, backward, linked = values.cpu().numpy()  # each (K,)
-    owners, src, tgt = rows.cpu().numpy().T
+    link, forward, backward, linked = SHELF.keep(values.cpu().numpy())  # each (K,)
+    owners, src, tgt = SHELF.keep(rows.T.contiguous().cpu().numpy())
     ends = np.searchsorted(owners, np.arange(len(windows) + 1))
     found = []
     for pair, (start, end) in zip(windows, itertools.pairwise(ends), strict=True):

@@ -3,12 +3,17 @@
 import ctypes
 import gc
 import logging
+import mmap
 import os
 import re
 import sys
+import threading
 import time
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xalign.errors import DeviceError
 
@@ -16,6 +21,7 @@ M_ARENA_MAX = -8
 """Option of mallopt for the number of heaps, from glibc's malloc.h."""
 logger = logging.getLogger(__name__)
 
+SHELF_BYTES = 1 << 20
 TIDY_SECONDS = 1.0
 """Seconds between two times that free memory is returned, which takes a hundredth of one."""
 SELDOM = 100_000
@@ -70,6 +76,33 @@ class Heap:
 
 
 HEAP = Heap()
+
+
+class Shelf(threading.local):
+    """Keeps small results outside of the heap, where each would keep a gap open for a while."""
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        """Take a new block; the old one lives as long as what is kept in it."""
+        self._block = mmap.mmap(-1, SHELF_BYTES)
+        self._used = 0
+
+    def keep(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A copy of ``array``; the array itself if it is large."""
+        size = -(-array.nbytes // 8) * 8
+        if size > SHELF_BYTES // 4:
+            return array
+        if self._used + size > SHELF_BYTES:
+            self._renew()
+        kept = np.frombuffer(self._block, array.dtype, array.size, self._used).reshape(array.shape)
+        self._used += size
+        kept[...] = array
+        return kept
+
+
+SHELF = Shelf()
 
 
 def choose_device(name: str) -> torch.device:

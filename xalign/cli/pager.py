@@ -1,7 +1,9 @@
 """Pages of `xalign view` in the terminal, turned by keys."""
 
 import contextlib
+import math
 import os
+import re
 import select
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,7 @@ from rich.text import Text
 
 from xalign.cli.view import heading
 from xalign.drawing import grid
+from xalign.drawing.picture import width
 from xalign.errors import XalignError
 from xalign.view.pairs import ViewedPair
 
@@ -48,7 +51,18 @@ KEYS = {
     "\x04": "quit",
     "": "quit",
 }
-HELP = "n p: next, previous  w W: worse, better  + - 0: threshold  a: aligner  j k: scroll  q: quit"
+HELP = (
+    "q: quit   n p: next, previous   w W: worse, better   + - 0: threshold   a: aligner   "
+    "j k: scroll"
+)
+KEY = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]|.", re.DOTALL)
+"""One key: a character, or what a terminal sends for an arrow and the like."""
+REST = 0.05
+"""Seconds that the rest of such a sequence may take to arrive."""
+LEAST_ROOM = 5
+"""Lines that are left for a pair before the help is left out."""
+LOCAL_MODES = 3
+"""Place of the local modes among the attributes of a terminal."""
 REFRESH = 0.5
 """Seconds between two looks at the size of the terminal."""
 
@@ -60,14 +74,17 @@ class Pages:
         self.pairs, self.aligners = pairs, aligners
         self.place, self.aligner, self.top = 0, 0, 0
         self.threshold: float | None = None
-        self._order = sorted(range(len(pairs)), key=self._badness)
+
+    def _order(self) -> list[int]:
+        """Places of all pairs, the worst one first, by the aligner that is shown."""
+        return sorted(range(len(self.pairs)), key=self._badness)
 
     def _badness(self, place: int) -> tuple[float, int]:
         """Key by which the worst pair is the first: by mistakes, or else by score."""
         pair = self.pairs[place]
         if pair.gold is None:
             return (1.0 if pair.score is None else pair.score), place
-        counts = pair.counts()
+        counts = self._shown(pair).counts(self.aligner)
         right = counts.links_possible + counts.links_sure
         return right - counts.links - counts.sure, place
 
@@ -79,8 +96,9 @@ class Pages:
             case "previous":
                 self._go(self.place - 1)
             case "worse" | "better" as way:
-                rank = self._order.index(self.place) + (1 if way == "better" else -1)
-                self._go(self._order[max(0, min(rank, len(self._order) - 1))])
+                order = self._order()
+                rank = order.index(self.place) + (1 if way == "better" else -1)
+                self._go(order[max(0, min(rank, len(order) - 1))])
             case "down":
                 self.top += 1
             case "up":
@@ -102,13 +120,19 @@ class Pages:
         self.top = 0
 
     def _set_threshold(self, change: float) -> None:
-        before = 0.5 if self.threshold is None else self.threshold
+        before = self.threshold
+        if before is None:  # the step below the least probable link
+            found = self.pairs[self.place].found[self.aligner]
+            linked = [found.probabilities.get(place, 1.0) for place in found.links]
+            before = STEP * math.floor(min(linked, default=0.5) / STEP)
         self.threshold = round(max(0.0, min(0.95, before + change)), 2)
 
     @property
     def pair(self) -> ViewedPair:
         """The pair that is shown, with its links above the threshold."""
-        pair = self.pairs[self.place]
+        return self._shown(self.pairs[self.place])
+
+    def _shown(self, pair: ViewedPair) -> ViewedPair:
         found = pair.found[self.aligner]
         if self.threshold is None or not found.probabilities:
             return pair
@@ -125,19 +149,36 @@ class Pages:
         if self.threshold is not None and pair.found[self.aligner].probabilities:
             head += f", threshold {self.threshold:.2f}"
         body = list(grid.draw(pair.picture(self.aligner), columns))
-        room = max(1, rows - 4)
+        texts = HELP, grid.legend(pair.gold is not None)
+        legend = [line for text in texts for line in folded(text, columns)]
+        legend = legend[: max(0, rows - LEAST_ROOM)]
+        room = max(1, rows - 2 - len(legend))
         self.top = max(0, min(self.top, len(body) - room))
         shown = body[self.top : self.top + room]
         more = len(body) - self.top - len(shown)
         foot = [
             Text(f"{more} more lines" if more else ""),
-            Text(grid.legend(pair.gold is not None), style="dim"),
-            Text(HELP, style="dim"),
+            *(Text(line, style="dim") for line in legend),
         ]
         page = [Text(head, style="bold"), *shown, *[Text()] * (room - len(shown)), *foot]
         for line in page:
             line.truncate(columns)
         return page
+
+
+def folded(text: str, columns: int) -> list[str]:
+    """Entries of a line, which three spaces separate, in lines that fit.
+
+    >>> folded("q: quit   a: aligner   j: down", 22)
+    ['q: quit   a: aligner', 'j: down']
+    """
+    lines: list[str] = []
+    for entry in text.split("   "):
+        if lines and width(longer := f"{lines[-1]}   {entry}") <= columns:
+            lines[-1] = longer
+        else:
+            lines.append(entry)
+    return lines
 
 
 def turn_pages(pairs: Sequence[ViewedPair], aligners: Sequence[str]) -> None:
@@ -188,14 +229,36 @@ def keyboard() -> "Iterator[Callable[[], str | None]]":
     before = termios.tcgetattr(terminal)
     try:
         tty.setcbreak(terminal)
-        yield lambda: key_of(terminal)
+        modes = termios.tcgetattr(terminal)
+        modes[LOCAL_MODES] &= ~termios.ISIG  # Ctrl-C is a key; Ctrl-Z would leave the screen torn
+        termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+        yield Keys(terminal).next
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
         os.close(terminal)
 
 
-def key_of(terminal: int) -> str | None:
-    """The next key of a terminal; None after a while without one, empty at its end."""
-    if not select.select([terminal], [], [], REFRESH)[0]:
-        return None
-    return os.read(terminal, 8).decode(errors="replace")
+class Keys:
+    """Keys of a terminal, one by one, however many arrive at once."""
+
+    def __init__(self, terminal: int) -> None:
+        self.terminal = terminal
+        self._waiting = ""
+
+    def next(self) -> str | None:
+        """The next key; None after a while without one, empty at the end of the terminal."""
+        if not self._waiting and not self._read(REFRESH):
+            return None
+        if self._waiting in ("\x1b", "\x1b[", "\x1bO"):
+            self._read(REST)
+        key = KEY.match(self._waiting)
+        found = key[0] if key else ""
+        self._waiting = self._waiting[len(found) :]
+        return found
+
+    def _read(self, seconds: float) -> bool:
+        """Wait for keys, at most some ``seconds``; whether any came, or the end."""
+        if not select.select([self.terminal], [], [], seconds)[0]:
+            return False
+        self._waiting += os.read(self.terminal, 1024).decode(errors="replace")
+        return True

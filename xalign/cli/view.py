@@ -2,26 +2,28 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import xalign
 from xalign.aligning.settings import AlignerSettings, Words, Workers
-from xalign.alignment import GoldAlignment, SentencePair
+from xalign.alignment import GoldAlignment
 from xalign.cli import report as scoring
 from xalign.cli.align import Files, Quiet, check_options, cutter
 from xalign.cli.inputs import open_pairs
 from xalign.cli.options import grouped
 from xalign.cli.text import check_places
 from xalign.cli.usage import COMMON
-from xalign.cli.view_options import Chosen, Compared, Pages, Texts, check, stem
+from xalign.cli.view_options import Chosen, Compared, Pages, Texts, check, names
 from xalign.console import BadLines, is_terminal, say
-from xalign.errors import InputError
+from xalign.errors import InputError, XalignError
 from xalign.io.files import Source
-from xalign.io.links import find_links
+from xalign.io.gold import Gold
+from xalign.io.links import NO_LINKS, find_links
 from xalign.io.outputs import check_outputs, output
 from xalign.links.metrics import worst
 from xalign.links.notices import Watched
@@ -29,7 +31,6 @@ from xalign.progress import Meter, Phase, status_line
 from xalign.weights.names import check_name
 
 if TYPE_CHECKING:
-    from xalign.drawing.picture import Picture
     from xalign.links.segmentation import Segmented
     from xalign.view.pairs import Found, ViewedPair
 
@@ -69,99 +70,127 @@ def view(
     check_name(settings.model)
     if chosen.pager and not is_terminal(sys.stdout):
         raise typer.BadParameter("--pager shows pairs in a terminal; standard output is none")
-    pairs = viewed(texts, compared, chosen, words, settings, quiet)
-    aligners = [*([MODEL] if compared.is_aligned else []), *map(stem, compared.links)]
-    if chosen.worst:
-        pairs = [pairs[k] for k in worst([pair.counts() for pair in pairs], chosen.worst)]
-    if pages.html:
-        write_page(pairs, aligners, texts.name, pages.html, quiet)
-    if pages.has_picture:
-        write_pictures(pairs, pages)
-    if chosen.pager:
+    with ExitStack() as stack:  # files are opened, and appear, before and after all work
+        files_of = {path: stack.enter_context(output(path)) for path in pages.paths}
+        if pages.png:
+            from xalign.drawing import png
+
+            png.check()
+        rows = read_rows(texts, compared, chosen, words)
+        if pages.has_picture and not chosen.worst and len(rows) != 1:
+            found = f"there are {len(rows)} pairs"
+            raise typer.BadParameter(f"--svg, --png, --tikz show one pair; {found}: add --line N")
+        pairs = viewed(rows, compared, settings, quiet)
+        aligners = [*names(compared.links), *([MODEL] if compared.is_aligned else [])]
+        if chosen.worst:
+            pairs = [pairs[k] for k in worst([pair.counts() for pair in pairs], chosen.worst)]
+        for kind, path in pages.by_kind.items():
+            files_of[path].write(written(kind, pairs, aligners, texts.name))
+    if pages.html and not quiet and pages.html != "-":
+        say(f"{pages.html}: {len(pairs)} pairs; open it in a browser")
+    if pages.paths:
+        return
+    if not pairs:
+        say("no pair has mistakes" if chosen.worst else "there is no pair to show")
+    elif chosen.pager:
         from xalign.cli.pager import turn_pages
 
         turn_pages(pairs, aligners)
-    elif not pages.paths:
+    else:
         print_grids(pairs, aligners)
 
 
-def viewed(
-    texts: Texts,
-    compared: Compared,
-    chosen: Chosen,
-    words: Words,
-    settings: AlignerSettings,
-    quiet: bool,
-) -> "list[ViewedPair]":
-    """The pairs to show, with their links, and gold links if there are any.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A pair by its number, with its gold links, and its links in each file."""
 
-    Errors: `InputError` when files have different numbers of lines, or a line is not there.
+    number: int
+    text: "Segmented"
+    gold: GoldAlignment | None
+    found: "tuple[Found, ...]"
+
+
+def read_rows(texts: Texts, compared: Compared, chosen: Chosen, words: Words) -> list[Row]:
+    """The pairs to show; only these are kept in memory.
+
+    Errors: `InputError` when files have different numbers of lines, a line is not there, or a link
+    names a word that is not there.
     """
-    from xalign.view.pairs import ViewedPair
-
     bad = BadLines(outcome="it is shown without words")
     watched = Watched(cutter(words), say, is_cut=words.tokenize != "none")
     measured, read = open_pairs(texts.inputs, bad, watched)
-    with closing(measured):
-        pairs = list(read)
-    shown = [pair.shown for pair in pairs]
-    gold = gold_beside(shown, compared, measured.name) if compared.gold else None
-    links = [links_beside(shown, path, measured.name) for path in compared.links]
-    places = [number - 1 for number in chosen.line] or range(len(pairs))
-    for place in places:
-        if place >= len(pairs):
-            raise InputError(
-                measured.name, 0, f"expected pair {place + 1}, found {len(pairs)} pairs"
-            )
-    made: Iterator[tuple[Found, float]] | None = None
-    if compared.is_aligned:
-        made = model_links([pairs[place] for place in places], settings, quiet)
-    found = []
-    for place in places:
-        ours, score = next(made) if made else (None, None)
-        theirs = [one[place] for one in links]
-        every = tuple([ours, *theirs] if ours else theirs)
-        reference = gold[place] if gold else None
-        found.append(ViewedPair(place + 1, shown[place], every, reference, score))
-    return found
+    with ExitStack() as stack:
+        stack.enter_context(closing(measured))
+        name = measured.name
+        stream: Iterator[tuple[Segmented, tuple[Found, ...]]] = ((text, ()) for text in read)
+        for path in compared.links:
+            source = stack.enter_context(closing(Source(path)))
+            stream = with_links(stream, source, name)
+        if chosen.line and not (compared.links or compared.gold):
+            stream = islice(stream, max(chosen.line))
+        gold = None
+        if compared.gold:
+            gold = scoring.open_gold(compared.gold, compared.gold_base)
+        kept: dict[int, Row] = {}
+        number = 0
+        for number, (text, found) in enumerate(stream, 1):
+            reference = gold_of(gold, number, text, str(compared.gold)) if gold else None
+            if not chosen.line or number in chosen.line:
+                kept[number] = Row(number, text, reference, found)
+        if gold and gold.format != "naacl" and len(gold.alignments) != number:
+            expected = f"expected {number} lines, as many as {name} has"
+            raise InputError(str(compared.gold), 0, f"{expected}, found {len(gold.alignments)}")
+        for wanted in chosen.line:
+            if wanted not in kept:
+                raise InputError(name, 0, f"expected pair {wanted}, found {number} pairs")
+    return [kept[number] for number in chosen.line or kept]
 
 
-def gold_beside(
-    pairs: Sequence[SentencePair], compared: Compared, name: str
-) -> Sequence[GoldAlignment]:
-    """Gold links of all pairs of the file ``name``.
-
-    Errors: `InputError` when there are more or fewer, or one names a word that is not there.
-    """
-    path = str(compared.gold)
-    found = scoring.open_gold(path, compared.gold_base)
-    gold = found.alignments
-    if found.format == "naacl":
-        gold += (GoldAlignment(),) * (len(pairs) - len(gold))
-    if len(gold) != len(pairs):
-        expected = f"expected {len(pairs)} lines, as many as {name} has"
-        raise InputError(path, 0, f"{expected}, found {len(gold)}")
-    for number, (pair, links) in enumerate(zip(pairs, gold, strict=True), 1):
-        check_places(pair, links.possible, path, number)
-    return gold
-
-
-def links_beside(pairs: Sequence[SentencePair], path: str, name: str) -> "list[Found]":
-    """The links at ``path`` of all pairs of the file ``name``.
+def with_links(
+    rows: "Iterator[tuple[Segmented, tuple[Found, ...]]]", source: Source, name: str
+) -> "Iterator[tuple[Segmented, tuple[Found, ...]]]":
+    """Pairs of the file ``name`` with one more `Found` each, from the links in ``source``.
 
     Errors: `InputError` when there are more or fewer, or one names a word that is not there.
     """
     from xalign.view.pairs import Found
 
-    found = []
-    with closing(Source(path)) as source:
-        links = find_links(source, source.name)
-        for number, (pair, scored) in enumerate(links.beside(pairs, name), 1):
-            if not pair.is_empty:
-                check_places(pair, scored.probabilities, path, number)
-            known = scored if not pair.is_empty else type(scored)({})
-            found.append(Found.from_links(known, has_probabilities=links.has_probabilities))
+    links = find_links(source, source.name)
+    for number, ((text, found), scored) in enumerate(links.beside(rows, name), 1):
+        known = NO_LINKS if text.shown.is_empty else scored
+        check_places(text.shown, known.probabilities, source.name, number)
+        has_probabilities = links.has_probabilities
+        if links.format == "naacl":  # where they may be left out
+            has_probabilities = any(p != 1 for p in known.probabilities.values())
+        one = Found.from_links(known, has_probabilities=has_probabilities)
+        yield text, (*found, one)
+
+
+def gold_of(gold: Gold, number: int, text: "Segmented", path: str) -> GoldAlignment:
+    """Gold links of a pair.
+
+    Errors: `InputError` when one names a word that is not there.
+    """
+    if number > len(gold.alignments) or text.shown.is_empty:
+        return GoldAlignment()
+    found = gold.alignments[number - 1]
+    check_places(text.shown, found.possible, path, number)
     return found
+
+
+def viewed(
+    rows: Sequence[Row], compared: Compared, settings: AlignerSettings, quiet: bool
+) -> "list[ViewedPair]":
+    """The pairs to show, with the links of a model as the last ones if they are wanted."""
+    from xalign.view.pairs import ViewedPair
+
+    if not (compared.is_aligned and rows):
+        return [ViewedPair(row.number, row.text.shown, row.found, row.gold) for row in rows]
+    made = model_links([row.text for row in rows], settings, quiet)
+    return [
+        ViewedPair(row.number, row.text.shown, (*row.found, ours), row.gold, score)
+        for row, (ours, score) in zip(rows, made, strict=True)
+    ]
 
 
 def model_links(
@@ -190,33 +219,15 @@ class Counted:
         self.position, self.size = 0, size
 
 
-def write_page(
-    pairs: "Sequence[ViewedPair]", aligners: Sequence[str], name: str, path: str, quiet: bool
-) -> None:
-    """Write a page for a browser."""
-    from xalign.view.report import report
+def written(kind: str, pairs: "Sequence[ViewedPair]", aligners: Sequence[str], name: str) -> bytes:
+    """A page of all pairs, or a picture of the first one."""
+    if kind == "html":
+        from xalign.view.report import report
 
-    with output(path) as out:
-        out.write(report(pairs, aligners, name, name).encode())
-    if not quiet and path != "-":
-        say(f"{path}: {len(pairs)} pairs; open it in a browser")
-
-
-def write_pictures(pairs: "Sequence[ViewedPair]", pages: Pages) -> None:
-    """Write pictures of the only pair."""
-    if len(pairs) != 1:
-        found = f"there are {len(pairs)} pairs"
-        raise typer.BadParameter(f"--svg, --png and --tikz show one pair; {found}: add --line N")
+        return report(pairs, aligners, name, name).encode()
+    if not pairs:
+        raise XalignError("there is no pair to draw: no pair has mistakes")
     picture = pairs[0].picture()
-    for path, kind in ((pages.svg, "svg"), (pages.png, "png"), (pages.tikz, "tikz")):
-        if path:
-            drawn = drawn_as(kind, picture)
-            with output(path) as out:
-                out.write(drawn)
-
-
-def drawn_as(kind: str, picture: "Picture") -> bytes:
-    """A picture in a format."""
     if kind == "png":
         from xalign.drawing import png
 
@@ -245,10 +256,7 @@ def print_grids(pairs: "Sequence[ViewedPair]", aligners: Sequence[str]) -> None:
                     console.print(text, soft_wrap=True, markup=False)
                 else:
                     print(str(text).rstrip(" "))
-    if pairs:
-        print(grid.legend(pairs[0].gold is not None))
-    else:
-        say("there is no pair to show")
+    print(grid.legend(pairs[0].gold is not None))
 
 
 def heading(pair: "ViewedPair", aligner: int = 0, name: str = "") -> str:

@@ -1,11 +1,13 @@
 """Options of `xalign view`, in groups."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from xalign.aligning.settings import Inputs
+from xalign.drawing.picture import printable
 from xalign.settings import Setting
 
 
@@ -74,7 +76,8 @@ class Chosen:
         tuple[int, ...], Setting("Show pair N; repeat it.", flags=("-n", "--line"), min=1)
     ] = ()
     worst: Annotated[
-        int | None, Setting("Show the N pairs with the most mistakes; needs --gold.", min=1)
+        int | None,
+        Setting("Show the N pairs with the most mistakes, by the first -a; needs --gold.", min=1),
     ] = None
     pager: Annotated[bool, Setting("Turn pages in the terminal by keys.")] = False
 
@@ -89,10 +92,15 @@ class Pages:
     tikz: Annotated[str | None, Setting("Write a picture of one pair, for LaTeX.")] = None
 
     @property
+    def by_kind(self) -> dict[str, str]:
+        """All files to write, by kind."""
+        found = {"html": self.html, "svg": self.svg, "png": self.png, "tikz": self.tikz}
+        return {kind: path for kind, path in found.items() if path is not None}
+
+    @property
     def paths(self) -> list[str]:
         """All files to write."""
-        found = (self.html, self.svg, self.png, self.tikz)
-        return [path for path in found if path is not None]
+        return list(self.by_kind.values())
 
     @property
     def has_picture(self) -> bool:
@@ -107,7 +115,26 @@ def stem(path: str) -> str:
     ('ours', 'stdin')
     """
     name = "stdin" if path == "-" else path.replace("\\", "/").rpartition("/")[2]
-    return name.removesuffix(".gz").removesuffix(".xz").removesuffix(".zst").rsplit(".", 1)[0]
+    for ending in (".gz", ".xz", ".zst", ".bz2"):
+        name = name.removesuffix(ending)
+    return printable(name.rsplit(".", 1)[0] or name)
+
+
+def names(paths: Sequence[str]) -> list[str]:
+    """A name for each file of links; the whole path where names would be the same.
+
+    >>> names(["a/ours.align", "b/ours.align", "theirs.align", "theirs.align"])
+    ['a/ours.align', 'b/ours.align', 'theirs.align (1)', 'theirs.align (2)']
+    """
+    short = [stem(path) for path in paths]
+    found = [
+        name if short.count(name) == 1 else printable(path)
+        for name, path in zip(short, paths, strict=True)
+    ]
+    return [
+        name if found.count(name) == 1 else f"{name} ({found[: k + 1].count(name)})"
+        for k, name in enumerate(found)
+    ]
 
 
 def check(texts: Texts, compared: Compared, chosen: Chosen, pages: Pages) -> None:
@@ -121,5 +148,7 @@ def check(texts: Texts, compared: Compared, chosen: Chosen, pages: Pages) -> Non
         raise typer.BadParameter("--worst counts mistakes; add --gold FILE")
     if chosen.worst and chosen.line:
         raise typer.BadParameter("give --worst or --line, not both")
+    if pages.has_picture and len(compared.links) + compared.align > 1:
+        raise typer.BadParameter("--svg, --png and --tikz show the links of one -a")
     if chosen.pager and pages.paths:
         raise typer.BadParameter("--pager shows pairs in the terminal; leave out the files")

@@ -47,31 +47,42 @@ def draw(picture: Picture, columns: int) -> Iterator[Text]:
     """
     rows = [label(word) for word in picture.src]
     heads = [label(word) for word in picture.tgt]
+    if not (rows or heads):
+        return
     left = max(map(width, rows), default=0)
-    columns_of = list(blocks(heads, columns - left))
+    starts = list(accumulate((GAP + width(head) for head in heads), initial=left + GAP))
+    marked: dict[int, list[int]] = {}
+    for i, j in picture.places:
+        marked.setdefault(i, []).append(j)
+    columns_of = list(blocks(heads, columns - left)) or [range(0)]
     for block, shown in zip(columns_of, rows_beside(picture, columns_of), strict=True):
         if block.start:
             yield Text()
-        line = Text(" " * left)
-        for j in block:
-            line.append(" " * GAP).append(padded(heads[j], width(heads[j])))
-        yield trimmed(line)
+        words = (padded(heads[j], width(heads[j])) for j in block)
+        yield Text((" " * left + "".join(" " * GAP + word for word in words)).rstrip(" "))
         for i in shown:
             line = Text(padded(rows[i], left))
-            for j in block:
-                line.append(" " * GAP)
-                line.append(cell(picture, (i, j), width(heads[j])))
+            end = left
+            for j in marked.get(i, ()):
+                if j in block:
+                    start = starts[j] - starts[block.start] + starts[0]
+                    found = cell(picture, (i, j), width(heads[j]))
+                    line.append(" " * (start - end)).append(found)
+                    end = start + width(heads[j])
             yield trimmed(line)
 
 
 def blocks(heads: Sequence[str], columns: int) -> Iterator[range]:
     """Places of target words that fit beside each other, at least one at a time."""
     start = 0
-    while start < len(heads):
-        ends = accumulate(GAP + width(head) for head in heads[start:])
-        count = max(1, sum(end <= columns for end in ends))
-        yield range(start, start + count)
-        start += count
+    taken = 0
+    for place, head in enumerate(heads):
+        taken += GAP + width(head)
+        if taken > columns and place > start:
+            yield range(start, place)
+            start, taken = place, GAP + width(head)
+    if heads:
+        yield range(start, len(heads))
 
 
 def rows_beside(picture: Picture, columns: Sequence[range]) -> Iterator[range]:

@@ -81,6 +81,8 @@ def is_control(character: str) -> bool:
     """Whether a character controls a terminal, or the direction of text around it."""
     if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
         return True
+    if ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef":
+        return True  # no character at all; XML forbids the first two
     return (
         character in "\u061c\u200e\u200f"
         or "\u202a" <= character <= "\u202e"

@@ -1,5 +1,6 @@
 """A sentence pair as a grid in PNG; needs matplotlib."""
 
+import importlib.util
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -23,11 +24,10 @@ def draw(picture: Picture) -> bytes:
 
     Errors: `XalignError` without matplotlib, or without a font for the words.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise XalignError("--png needs matplotlib: pip install 'xalign[plot]'") from error
+    check()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     src, tgt = ([printable(word) for word in words] for words in (picture.src, picture.tgt))
     size = CELL * max(1, len(tgt)), CELL * max(1, len(src))
     with rc_context({"font.family": fonts_for("".join([*src, *tgt])), "text.parse_math": False}):
@@ -55,6 +55,12 @@ def draw(picture: Picture) -> bytes:
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=RESOLUTION, bbox_inches="tight", metadata={})
     return file.getvalue()
+
+
+def check() -> None:
+    """Raise `XalignError` if matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise XalignError("--png needs matplotlib: pip install 'xalign[plot]'")
 
 
 def style(kind: str) -> dict[str, Any]:

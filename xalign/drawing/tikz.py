@@ -8,6 +8,12 @@ ESCAPED = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "-": "{-}",  # two of them would be a dash
+    "`": "{`}",
+    "'": "{'}",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
 NOTE = """\
@@ -20,7 +26,7 @@ def draw(picture: Picture) -> str:
     rows, columns = len(picture.src), len(picture.tgt)
     lines = [
         r"\begin{tikzpicture}[x=1.3em, y=-1.3em]",
-        f"  \\draw[gray!40] (0,0) grid ({columns},{rows});",
+        f"  \\draw[gray!40, step=1.3em] (0,0) grid ({columns},{rows});",
         *words(picture),
         *(line for place in picture.places for line in cell(picture, place)),
         r"\end{tikzpicture}",

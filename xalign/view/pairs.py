@@ -27,9 +27,9 @@ class Found:
 
     @classmethod
     def from_links(cls, links: ScoredAlignment, *, has_probabilities: bool) -> "Found":
-        """The links of a file."""
-        known = links.probabilities if has_probabilities else {}
-        return cls(frozenset(links.probabilities), known)
+        """The links of a file; numbers above 1 are no probabilities, and become 1."""
+        known = {place: min(p, 1.0) for place, p in links.probabilities.items()}
+        return cls(frozenset(known), known if has_probabilities else {})
 
     @classmethod
     def from_words(cls, words: WordProbabilities) -> "Found":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from html import escape
@@ -39,9 +40,10 @@ def report(
 def as_json(pairs: Sequence[ViewedPair], aligners: Sequence[str], name: str) -> str:
     """The data of a page as compact JSON that no text in it can end.
 
-    A row is source, target, gold links, score, and a list for each aligner. Word pairs are
-    ``i, j, v`` one after the other. In gold links, ``v`` is 1 where they are sure. In others it is
-    1 + 1000 p, with a minus if there is no link.
+    A row is source, target, gold links, score, and a list for each aligner. A side is text, or
+    words if one of them holds a space. Word pairs are ``i, j, v`` one after the other. In gold
+    links, ``v`` is 1 where they are sure. In others it is 1 + 1000 p, with a minus if there is no
+    link; p is rounded up, so that it exceeds the same thresholds.
     """
     kinds = [
         {"name": aligner, "probabilities": any(pair.found[k].probabilities for pair in pairs)}
@@ -49,8 +51,8 @@ def as_json(pairs: Sequence[ViewedPair], aligners: Sequence[str], name: str) -> 
     ]
     rows = [
         [
-            " ".join(pair.pair.src),
-            " ".join(pair.pair.tgt),
+            side(pair.pair.src),
+            side(pair.pair.tgt),
             None if pair.gold is None else gold_row(pair.gold),
             None if pair.score is None else round(pair.score, 4),
             [found_row(found) for found in pair.found],
@@ -58,9 +60,9 @@ def as_json(pairs: Sequence[ViewedPair], aligners: Sequence[str], name: str) -> 
         for pair in pairs
     ]
     numbers = [pair.number for pair in pairs]
-    texts = "\n".join(f"{row[0]}\t{row[1]}" for row in rows)
+    content = json.dumps([rows, numbers, aligners]).encode()
     record = {
-        "key": hashlib.sha256(texts.encode(errors="surrogatepass")).hexdigest()[:16],
+        "key": hashlib.sha256(content).hexdigest()[:16],
         "name": name,
         "gold": any(pair.gold is not None for pair in pairs),
         "scores": any(pair.score is not None for pair in pairs),
@@ -72,6 +74,12 @@ def as_json(pairs: Sequence[ViewedPair], aligners: Sequence[str], name: str) -> 
     return text.replace("<", "\\u003c").encode(errors="replace").decode()
 
 
+def side(words: Sequence[str]) -> str | list[str]:
+    """One side of a pair, see `as_json`."""
+    is_text = all(word and " " not in word for word in words)
+    return " ".join(words) if is_text else list(words)
+
+
 def gold_row(gold: GoldAlignment) -> list[int]:
     """Gold links as numbers, see `as_json`."""
     return [n for i, j in sorted(gold.possible) for n in (i, j, int((i, j) in gold.sure))]
@@ -81,7 +89,7 @@ def found_row(found: Found) -> list[int]:
     """Word pairs of an aligner as numbers, see `as_json`."""
     row = []
     for place in sorted({*found.links, *found.probabilities}):
-        value = 1 + round(STEPS * found.probabilities.get(place, 1.0))
+        value = 1 + math.ceil(STEPS * found.probabilities.get(place, 1.0) - 1e-6)
         row += [*place, value if place in found.links else -value]
     return row
 

@@ -1,11 +1,11 @@
 // The summary: charts of all pairs, each with its numbers as a table.
 
 import { make, makeSvg } from "./dom.js";
-import { countsOf, isLinked, linksOf, percent, placeOf, scoresOf } from "./data.js";
+import { STEPS, countsOf, isLinked, linksOf, percent, placeOf, scoresOf } from "./data.js";
 
 const [W, H, LEFT, BOTTOM, TOP, RIGHT] = [460, 280, 48, 42, 12, 12];
 const LENGTHS = [10, 20, 30, 40, 60, 80]; // upper ends of ranges of words
-const STEPS = 50; // thresholds between 0 and 1
+const THRESHOLDS = 50; // between 0 and 1
 const BINS = 10; // ranges of probability
 const SIDES = 10; // ranges on each side of the diagonal
 
@@ -40,13 +40,16 @@ function byLength(report, threshold) {
   return chart("AER by words of the longer side", { name: "words", low: 0, high: names.length - 1, ticks: names }, { name: "AER", low: 0, high: Math.ceil(most / 10) * 10 }, series, true);
 }
 
-/** Word pairs by probability: how many, of these sure, of these possible in gold. */
+/** Word pairs by probability: how many, of these sure, of these possible in gold, and its sum.
+ *
+ * Those of bin k exceed the threshold (k - 1) / bins, and no higher one.
+ */
 function histogram(report, number, bins) {
   const counts = Array.from({ length: bins + 1 }, () => [0, 0, 0, 0]);
   for (const pair of report.pairs) {
-    for (const [key, { p }] of pair.found(number)) {
+    for (const [key, { p, steps }] of pair.found(number)) {
       const isSure = pair.gold.get(key);
-      const bin = counts[Math.min(bins, Math.floor(p * bins))];
+      const bin = counts[Math.ceil((steps * bins) / STEPS)];
       bin[0] += 1;
       bin[1] += isSure === true;
       bin[2] += isSure !== undefined;
@@ -67,13 +70,13 @@ function precisionRecall(report) {
     const points = [];
     if (system.probabilities) {
       const sums = [0, sure, possible, 0, 0];
-      const counts = histogram(report, number, STEPS);
-      for (let bin = STEPS; bin >= 1; bin -= 1) {
+      const counts = histogram(report, number, THRESHOLDS);
+      for (let bin = THRESHOLDS; bin >= 1; bin -= 1) {
         sums[0] += counts[bin][0];
         sums[3] += counts[bin][1];
         sums[4] += counts[bin][2];
         const { aer, precision, recall } = scoresOf(sums);
-        if (sums[0]) points.push([100 * recall, 100 * precision, `threshold ${bin / STEPS}, AER ${percent(aer)}`]);
+        if (sums[0]) points.push([100 * recall, 100 * precision, `threshold ${(bin - 1) / THRESHOLDS}, AER ${percent(aer)}`]);
       }
     } else {
       const sums = [0, 0, 0, 0, 0];

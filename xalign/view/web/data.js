@@ -1,5 +1,6 @@
 // The data of the report: pairs, links of each aligner, gold links, and counts of links.
 
+export const STEPS = 1000; // between the probabilities 0 and 1
 const WIDTH = 65536; // more than the words of a side, so that a word pair is one number
 
 /** A word pair as one number. */
@@ -17,9 +18,9 @@ class Pair {
   constructor(row, number) {
     const [src, tgt, gold, score, found] = row;
     this.number = number;
-    this.text = [src, tgt];
-    this.src = src === "" ? [] : src.split(" ");
-    this.tgt = tgt === "" ? [] : tgt.split(" ");
+    this.src = wordsOf(src);
+    this.tgt = wordsOf(tgt);
+    this.text = [this.src.join(" "), this.tgt.join(" ")];
     this.score = score;
     this.rows = found;
     this.goldRow = gold;
@@ -50,12 +51,18 @@ class Pair {
   }
 }
 
-/** Word pairs of a row `[i, j, v, ...]`, where `v` is 1 + 1000 p, negative without a link. */
+/** Words of a side, which is text, or words if one of them holds a space. */
+function wordsOf(side) {
+  if (Array.isArray(side)) return side;
+  return side === "" ? [] : side.split(" ");
+}
+
+/** Word pairs of a row `[i, j, v, ...]`, where `v` is 1 + `STEPS` p, negative without a link. */
 function decoded(row) {
   const found = new Map();
   for (let k = 0; k < row.length; k += 3) {
-    const value = row[k + 2];
-    found.set(keyOf(row[k], row[k + 1]), { p: (Math.abs(value) - 1) / 1000, linked: value > 0 });
+    const steps = Math.abs(row[k + 2]) - 1;
+    found.set(keyOf(row[k], row[k + 1]), { p: steps / STEPS, steps, linked: row[k + 2] > 0 });
   }
   return found;
 }
@@ -70,7 +77,7 @@ export function readReport(text) {
 /** Whether a word pair is linked; `threshold` is null for links as they were aligned. */
 export function isLinked(entry, threshold, hasProbabilities) {
   if (entry === undefined) return false;
-  return threshold === null || !hasProbabilities ? entry.linked : entry.p > threshold;
+  return threshold === null || !hasProbabilities ? entry.linked : entry.steps > Math.round(threshold * STEPS);
 }
 
 /** Keys of the links of an aligner. */

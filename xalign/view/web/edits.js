@@ -3,22 +3,41 @@
 import { make } from "./dom.js";
 import { placeOf } from "./data.js";
 
-/** Corrected links of pairs by number, and the pairs that were checked. */
+/** Corrected links of pairs by number, and the pairs that were checked.
+ *
+ * The browser keeps one record for each pair, so that two pages of one report do not undo each
+ * other's work; `onChange` is called when another page has changed one.
+ */
 export class Edits {
-  constructor(name) {
-    this.name = `xalign:${name}`;
+  constructor(name, onChange) {
+    this.prefix = `xalign:${name}:`;
     this.links = new Map();
     this.checked = new Set();
     try {
-      const kept = JSON.parse(localStorage.getItem(this.name) ?? "{}");
-      for (const [number, links] of kept.links ?? []) this.links.set(number, new Map(links));
-      this.checked = new Set(kept.checked ?? []);
+      for (const key of Object.keys(localStorage)) this.take(key, localStorage.getItem(key));
     } catch {
       // a browser that keeps nothing: corrections last until the page is closed
     }
+    addEventListener("storage", ({ key, newValue }) => {
+      if (key?.startsWith(this.prefix)) {
+        this.take(key, newValue);
+        onChange();
+      }
+    });
   }
 
-  /** Whether the pair was changed. */
+  /** Take up the record of a pair; null if it was removed. */
+  take(key, record) {
+    if (!key.startsWith(this.prefix)) return;
+    const number = Number(key.slice(this.prefix.length));
+    const { links, isChecked } = JSON.parse(record ?? "{}");
+    if (links) this.links.set(number, new Map(links));
+    else this.links.delete(number);
+    if (isChecked) this.checked.add(number);
+    else this.checked.delete(number);
+  }
+
+  /** Whether the links of the pair are kept. */
   has(pair) {
     return this.links.has(pair.number);
   }
@@ -36,28 +55,36 @@ export class Edits {
     else links.delete(key);
     this.links.set(pair.number, links);
     this.checked.add(pair.number);
-    this.keep();
+    this.keep(pair);
     return links;
   }
 
-  /** Forget the changes of a pair. */
+  /** Forget what is kept of a pair. */
   undo(pair) {
     this.links.delete(pair.number);
     this.checked.delete(pair.number);
-    this.keep();
+    this.keep(pair);
   }
 
-  /** Mark a pair as checked, or not. */
-  check(pair, isChecked) {
-    if (isChecked) this.checked.add(pair.number);
-    else this.checked.delete(pair.number);
-    this.keep();
+  /** Mark a pair as checked, with the links that it has now, or take the mark away. */
+  check(pair, isChecked, base) {
+    if (isChecked) {
+      this.checked.add(pair.number);
+      this.links.set(pair.number, new Map(this.of(pair, base)));
+    } else {
+      this.checked.delete(pair.number);
+      if (asTalp(this.of(pair, base)) === asTalp(base)) this.links.delete(pair.number);
+    }
+    this.keep(pair);
   }
 
-  keep() {
-    const links = [...this.links].map(([number, found]) => [number, [...found]]);
+  keep(pair) {
+    const key = this.prefix + pair.number;
+    const links = this.links.has(pair.number) ? [...this.links.get(pair.number)] : null;
+    const isChecked = this.checked.has(pair.number);
     try {
-      localStorage.setItem(this.name, JSON.stringify({ links, checked: [...this.checked] }));
+      if (links || isChecked) localStorage.setItem(key, JSON.stringify({ links, isChecked }));
+      else localStorage.removeItem(key);
     } catch {
       // see the constructor
     }

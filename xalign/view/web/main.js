@@ -8,7 +8,10 @@ import { Edits, asPharaoh, asTalp, download } from "./edits.js";
 import { charts } from "./charts.js";
 
 const report = readReport(byId("data").textContent);
-const edits = new Edits(report.key);
+const edits = new Edits(report.key, () => {
+  showPair();
+  list.draw();
+});
 const has = {
   gold: report.gold,
   scores: report.scores,
@@ -40,8 +43,8 @@ function described(pair) {
   const facts = [];
   if (has.gold) facts.push(`AER ${percent(scoresOf(counts().get(pair)).aer)}`);
   if (has.scores && pair.score !== null) facts.push(`score ${pair.score.toFixed(2)}`);
-  if (edits.has(pair)) facts.push("changed");
-  else if (edits.checked.has(pair.number)) facts.push("checked");
+  if (edits.checked.has(pair.number)) facts.push("checked");
+  else if (edits.has(pair)) facts.push("changed");
   return { number: pair.number, facts: facts.join(" · "), src: pair.text[0], tgt: pair.text[1] };
 }
 
@@ -109,23 +112,43 @@ function move(steps) {
   choose(state.items[next]);
 }
 
+/** Make a button do nothing, but keep it in reach of the keyboard. */
+function setDisabled(id, isDisabled) {
+  byId(id).setAttribute("aria-disabled", String(isDisabled));
+}
+
+/** How to find the element that has the focus, when the pair is drawn anew; null if it stays. */
+function focused() {
+  const { activeElement } = document;
+  const cell = activeElement?.closest(".matrix [data-i]");
+  if (cell) return `.matrix [data-i="${cell.dataset.i}"][data-j="${cell.dataset.j}"]`;
+  const word = activeElement?.closest("#lines .word");
+  return word ? `#lines [data-side="${word.dataset.side}"][data-word="${word.dataset.word}"]` : null;
+}
+
 function showPair() {
   const pair = state.current;
   if (!pair) return;
+  const before = focused();
+  drawPair(pair);
+  if (before) (document.querySelector(before) ?? byId("pair")).focus();
+}
+
+function drawPair(pair) {
   const place = state.items.indexOf(pair);
   byId("pair-title").textContent = `Pair ${pair.number}`;
-  byId("previous").disabled = place === 0;
-  byId("next").disabled = place === state.items.length - 1;
+  setDisabled("previous", place === 0);
+  setDisabled("next", place === state.items.length - 1);
   const sizes = `${pair.src.length} and ${pair.tgt.length} words`;
   byId("pair-facts").textContent = pair.score === null ? sizes : `${sizes} · score ${pair.score.toFixed(3)}`;
   const { probabilities } = report.systems[state.system];
   if (state.isEditing) {
-    lines.show(pair, kindsOfEdit(pair), () => null);
+    lines.show(pair, kindsOfEdit(pair), () => null, true);
   } else {
-    lines.show(pair, kindsOf(pair, state.system, state.threshold, probabilities), probabilitiesOf(pair, state.system, probabilities));
+    lines.show(pair, kindsOf(pair, state.system, state.threshold, probabilities), probabilitiesOf(pair, state.system, probabilities), false);
   }
   byId("matrices").replaceChildren(...(state.isEditing ? [editMatrix(pair)] : report.systems.map((_, k) => matrix(pair, k))));
-  byId("undo").disabled = !edits.has(pair);
+  setDisabled("undo", !edits.has(pair));
   byId("checked").checked = edits.checked.has(pair.number);
 }
 
@@ -152,15 +175,15 @@ function editMatrix(pair) {
   const { probabilities } = report.systems[state.system];
   const made = new Matrix(pair, {
     name: "Corrected links",
-    facts: edits.has(pair) ? "changed" : pair.gold ? "as in gold" : "as aligned",
+    facts: edits.has(pair) ? "kept in this browser" : pair.gold ? "as in gold" : "as aligned",
     kinds: kindsOfEdit(pair),
     probabilityOf: probabilitiesOf(pair, state.system, probabilities),
     toggle: (key) => {
       edits.toggle(pair, base(pair), key);
       made.kinds = kindsOfEdit(pair);
-      lines.show(pair, made.kinds, () => null);
-      made.element.querySelector(".facts").textContent = "changed";
-      byId("undo").disabled = false;
+      lines.show(pair, made.kinds, () => null, true);
+      made.element.querySelector(".facts").textContent = "kept in this browser";
+      setDisabled("undo", false);
       byId("checked").checked = true;
       list.draw();
     },
@@ -188,7 +211,9 @@ function showTotals() {
 function setThreshold(value) {
   state.threshold = value;
   byId("threshold-value").textContent = value === null ? "as aligned" : value.toFixed(2);
-  byId("as-aligned").disabled = value === null;
+  setDisabled("as-aligned", value === null);
+  if (value === null) byId("threshold").value = 0.5;
+  byId("threshold").setAttribute("aria-valuetext", byId("threshold-value").textContent);
   refresh();
 }
 
@@ -254,17 +279,29 @@ function listen() {
   on("show-summary", "click", () => view(true));
   on("edit", "click", () => edit(!state.isEditing));
   on("undo", "click", () => {
+    if (!state.current) return;
     edits.undo(state.current);
     showPair();
     list.draw();
   });
   on("checked", "change", () => {
-    edits.check(state.current, byId("checked").checked);
+    if (!state.current) return;
+    edits.check(state.current, byId("checked").checked, base(state.current));
+    setDisabled("undo", !edits.has(state.current));
     list.draw();
   });
   on("save-talp", "click", () => save("talp", (pair) => asTalp(edits.of(pair, base(pair)))));
   on("save-pharaoh", "click", () => save("align", (pair) => asPharaoh(edits.of(pair, base(pair)))));
-  on("save-text", "click", () => save("txt", (pair) => `${pair.text[0]} ||| ${pair.text[1]}`));
+  on("save-text", "click", () => {
+    save("txt", (pair) => `${pair.text[0]} ||| ${pair.text[1]}`);
+    const unfit = report.pairs.filter((pair) => pair.src.includes("|||")).length;
+    if (unfit) byId("saved").textContent += `; ${unfit} pairs have the word ||| in the source, which such a file cannot hold`;
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    view(false);
+    byId("pair").focus();
+  });
   on("theme", "click", () => {
     const root = document.documentElement;
     const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -278,7 +315,7 @@ function listen() {
     move(steps[event.key]);
   });
   addEventListener("keydown", (event) => {
-    if (event.target.closest("input, select, textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.target.closest("input, select, textarea") || event.ctrlKey || event.altKey || event.metaKey || !byId("summary").hidden) return;
     if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
     else if (event.key === "e") edit(!state.isEditing);

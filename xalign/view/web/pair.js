@@ -40,8 +40,9 @@ export class Lines {
   }
 
   /** Draw a pair; `kinds` has the kind of every word pair that is drawn, by key. */
-  show(pair, kinds, probabilityOf) {
+  show(pair, kinds, probabilityOf, isEditing) {
     this.kinds = kinds;
+    this.isEditing = isEditing;
     this.probabilityOf = probabilityOf;
     this.words = [pair.src, pair.tgt];
     this.pinned = null;
@@ -51,7 +52,9 @@ export class Lines {
         line.append(
           textOf("span", word, {
             class: "word",
-            tabindex: place || side ? -1 : 0,
+            role: "button",
+            "aria-pressed": "false",
+            tabindex: place || (side && pair.src.length) ? -1 : 0,
             "data-side": side,
             "data-word": place,
             "aria-label": this.spoken(side, place, word),
@@ -71,8 +74,9 @@ export class Lines {
     const others = [];
     for (const [key, kind] of this.kinds) {
       const [i, j] = placeOf(key);
-      if ((side ? j : i) !== place || kind === "missed" || kind === "possible") continue;
-      others.push(this.words[1 - side][side ? i : j]);
+      const isOpen = kind === "missed" || (kind === "possible" && !this.isEditing);
+      if ((side ? j : i) !== place || isOpen) continue;
+      others.push(this.words[1 - side][side ? i : j] + (kind === "possible" ? " (possible)" : ""));
     }
     return others.length ? `${word}: ${others.join(", ")}` : `${word}: no link`;
   }
@@ -138,6 +142,8 @@ export class Lines {
       }
     }
     for (const word of this.inner.querySelectorAll(".word")) {
+      const place = [Number(word.dataset.side), Number(word.dataset.word)];
+      word.setAttribute("aria-pressed", String(this.pinned !== null && String(place) === String(this.pinned)));
       word.classList.toggle("on", lit[Number(word.dataset.side)].has(Number(word.dataset.word)));
     }
   }
@@ -182,6 +188,7 @@ export class Matrix {
     this.kinds = kinds;
     this.probabilityOf = probabilityOf;
     this.toggle = toggle;
+    this.name = name;
     const cells = pair.src.length * pair.tgt.length;
     this.element = make("section", { class: "matrix" }, make("h3", {}, name), make("p", { class: "facts" }, facts));
     if (!cells) this.element.append(make("p", { class: "hint" }, "A side without words has no links."));
@@ -196,7 +203,7 @@ export class Matrix {
   table() {
     const head = make("tr", { role: "row" }, make("td"));
     this.pair.tgt.forEach((word) => head.append(make("th", { scope: "col", role: "columnheader" }, make("span", { class: UPRIGHT.test(word) ? "upright" : null }, textOf("bdi", word)))));
-    this.grid = make("table", { role: "grid", "aria-readonly": String(!this.toggle) }, head);
+    this.grid = make("table", { role: "grid", "aria-label": this.name, "aria-readonly": String(!this.toggle) }, head);
     this.pair.src.forEach((word, i) => {
       const row = make("tr", { role: "row" }, textOf("th", word, { scope: "row", role: "rowheader" }));
       this.pair.tgt.forEach((_, j) => row.append(this.cell(i, j)));
