@@ -24,7 +24,7 @@ from xalign.errors import InputError, XalignError
 from xalign.io.files import Source
 from xalign.io.gold import Gold
 from xalign.io.links import NO_LINKS, find_links
-from xalign.io.outputs import check_outputs, output
+from xalign.io.outputs import Outputs, check_outputs
 from xalign.links.metrics import worst
 from xalign.links.notices import Watched
 from xalign.progress import Meter, Phase, status_line
@@ -70,8 +70,8 @@ def view(
     check_name(settings.model)
     if chosen.pager and not is_terminal(sys.stdout):
         raise typer.BadParameter("--pager shows pairs in a terminal; standard output is none")
-    with ExitStack() as stack:  # files are opened, and appear, before and after all work
-        files_of = {path: stack.enter_context(output(path)) for path in pages.paths}
+    with Outputs() as outputs:  # an error of a file is told before all work
+        files_of = {kind: outputs.open(path) for kind, path in pages.by_kind.items()}
         if pages.png:
             from xalign.drawing import png
 
@@ -84,8 +84,8 @@ def view(
         aligners = [*names(compared.links), *([MODEL] if compared.is_aligned else [])]
         if chosen.worst:
             pairs = [pairs[k] for k in worst([pair.counts() for pair in pairs], chosen.worst)]
-        for kind, path in pages.by_kind.items():
-            files_of[path].write(written(kind, pairs, aligners, texts.name))
+        for kind, file in files_of.items():
+            file.write(written(kind, pairs, aligners, texts.name))
     if pages.html and not quiet and pages.html != "-":
         say(f"{pages.html}: {len(pairs)} pairs; open it in a browser")
     if pages.paths:
@@ -140,6 +140,8 @@ def read_rows(texts: Texts, compared: Compared, chosen: Chosen, words: Words) ->
         if gold and gold.format != "naacl" and len(gold.alignments) != number:
             expected = f"expected {number} lines, as many as {name} has"
             raise InputError(str(compared.gold), 0, f"{expected}, found {len(gold.alignments)}")
+        if bad.count:
+            say(f"{bad.count} bad of {number} pairs")
         for wanted in chosen.line:
             if wanted not in kept:
                 raise InputError(name, 0, f"expected pair {wanted}, found {number} pairs")
