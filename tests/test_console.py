@@ -85,3 +85,8 @@ def test_warnings_are_messages_with_the_name_of_the_program(
         warnings.showwarning("slow", UserWarning, "x.py", 1)
     logging.captureWarnings(False)
     assert capsys.readouterr().err.splitlines()[0] == "xalign: 3 lines are left out"
+
+
+def test_a_message_controls_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\x1b[31m/b\x9b\r: not found\tthere")
+    assert capsys.readouterr().err == "xalign: a\\x1b[31m/b\\x9b\\x0d: not found\tthere\n"

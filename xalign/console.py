@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -12,15 +13,21 @@ from typing import BinaryIO, TextIO
 
 from xalign.errors import InputError, XalignError
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that control a terminal, but TAB and the end of a line."""
 NAMED_LINES = 5
 """Number of bad lines that are named one by one; all are counted."""
 
 
 def say(message: str, prefix: str = "xalign: ") -> None:
-    """Print a line on stderr, if it is open: messages never stop the work."""
+    """Print a line on stderr, if it is open: messages never stop the work.
+
+    Characters that control a terminal, in a name or a line of a stranger, are written as numbers.
+    """
     if sys.stderr is not None:
+        shown = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", message)
         with contextlib.suppress(OSError):
-            print(f"{prefix}{message}", file=sys.stderr, flush=True)
+            print(f"{prefix}{shown}", file=sys.stderr, flush=True)
 
 
 class Stopped(KeyboardInterrupt):

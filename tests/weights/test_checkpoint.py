@@ -17,7 +17,7 @@ from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.packing import PieceSentence, pack_pairs
 from xalign.weights.backbones import separate
-from xalign.weights.checkpoint import DEFAULT, Checkpoint, load, save_folder
+from xalign.weights.checkpoint import DEFAULT, Checkpoint, from_mapping, load, save_folder
 from xalign.weights.names import E5_SMALL
 
 BATCH = pack_pairs(
@@ -120,7 +120,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
         ({"extraction": ...}, r"but see \['extraction'\]"),
         (
             {"extraction": {"method": "argmax", "temperature": 1}},
-            "unexpected keyword argument 'temperature'",
+            "unexpected key 'temperature'",
         ),
         (
             {"extraction": {"method": "best"}},
@@ -243,3 +243,9 @@ def test_pair_weights_are_seven_numbers_or_none(folder: Path, weights: Any) -> N
     change(folder, extraction={**config["extraction"], "pair_weights": weights})
     with pytest.raises(ModelError, match="pair_weights"):
         load(str(folder))
+
+
+@pytest.mark.parametrize("value", [None, False])
+def test_a_key_of_any_characters_is_one_line(value: object, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"unexpected key '\\n'$"):
+        from_mapping(ExtractionRule, {"\n": value}, tmp_path / "config.json")

@@ -238,8 +238,11 @@ def from_mapping(kind: type[Value], values: dict[str, Any], path: Path) -> Value
     """A dataclass of ``kind`` from JSON; unknown or missing keys and other types are errors."""
     if not isinstance(values, dict):
         raise ModelError(f"{path}: expected an object, found {values!r}")
+    hints = typing.get_type_hints(kind)
     for key, value in values.items():
-        expected = EXPECTED_TYPES.get(typing.get_type_hints(kind).get(key), object)
+        if key not in hints:
+            raise ModelError(f"{path}: unexpected key {key!r}")
+        expected = EXPECTED_TYPES.get(hints[key], object)
         if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
             raise ModelError(f"{path}: {key}: expected another type, found {value!r}")
     try:
