@@ -215,7 +215,7 @@ def model_links(
 
 
 class Counted:
-    """How many of ``size`` pairs are done."""
+    """Number of pairs that are done (``position``), and of all (``size``)."""
 
     def __init__(self, size: int) -> None:
         self.position, self.size = 0, size

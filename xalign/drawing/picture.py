@@ -39,7 +39,7 @@ class Picture:
     possible: frozenset[Place] = frozenset()
 
     def kind(self, place: Place) -> Kind:
-        """How a word pair is linked; empty if it is not, and need not be."""
+        """Kind of a word pair; empty if it has no link and needs none."""
         if self.sure is None:
             return "linked" if place in self.links else ""
         if place in self.links:

@@ -87,7 +87,7 @@ def words(picture: Picture, left: float, top: float) -> Iterator[str]:
 
 
 def cell(picture: Picture, place: Place) -> str:
-    """What stands in one cell, whose corner is 0, 0."""
+    """Shade and sign of one cell; its upper left corner is the origin."""
     probability = picture.probabilities.get(place, 0.0)
     shade = ""
     if probability >= 0.01:
@@ -100,7 +100,7 @@ def cell(picture: Picture, place: Place) -> str:
 
 
 def mark(kind: Kind) -> str:
-    """Sign of a kind of word pair, in a cell whose corner is 0, 0."""
+    """Sign of a kind of word pair, in a cell whose upper left corner is the origin."""
     middle = CELL / 2
     match kind:
         case "wrong":

@@ -52,7 +52,7 @@ def words(picture: Picture) -> Iterator[str]:
 
 
 def cell(picture: Picture, place: Place) -> Iterator[str]:
-    """What stands in one cell."""
+    """Shade and sign of one cell, as lines of TikZ."""
     i, j = place
     probability = picture.probabilities.get(place, 0.0)
     if probability >= 0.01:
