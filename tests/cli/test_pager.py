@@ -166,6 +166,10 @@ def test_the_pager_runs_in_a_terminal_and_leaves_it_as_it_was(tmp_path: Path) ->
     wait_for(b"pair 1")
     os.write(leader, b"n")
     wait_for(b"pair 2")
+    os.write(leader, b"\x1a")  # without a shell that could go on, the job does so at once
+    wait_for(b"\x1b[?1049l")
+    seen = seen.partition(b"\x1b[?1049l")[2]
+    wait_for(b"pair 2")
     os.write(leader, b"q")
     wait_for(b"\x1b[?1049l")
     assert process.wait(30) == 0

@@ -3,9 +3,9 @@
 import pytest
 import typer
 
-from xalign.cli.view_options import Chosen, Compared, Pages, Texts, check, stem
+from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check, stem
 
-CORPUS = Texts(input=("c.txt",))
+CORPUS = Shown(input=("c.txt",))
 LINKS = Compared(links=("a.align",))
 
 
@@ -27,9 +27,9 @@ def test_a_file_is_shown_by_its_name(path: str, name: str) -> None:
 
 
 def test_a_text_has_the_name_of_its_first_file() -> None:
-    assert Texts(input=("a/c.txt", "d.txt")).name == "c"
-    assert Texts(source="x.de", target="x.en").name == "x"
-    assert Texts().name == Texts(input=("-",)).name == "pairs"
+    assert Shown(input=("a/c.txt", "d.txt")).name == "c"
+    assert Shown(source="x.de", target="x.en").name == "x"
+    assert Shown().name == Shown(input=("-",)).name == "pairs"
 
 
 def test_pairs_are_aligned_if_there_are_no_links_or_if_asked() -> None:
@@ -41,7 +41,7 @@ def test_pairs_are_aligned_if_there_are_no_links_or_if_asked() -> None:
 @pytest.mark.parametrize(
     ("texts", "compared", "chosen", "pages", "message"),
     [
-        (Texts(), Compared(links=("-",)), Chosen(), Pages(), "only one of the files"),
+        (Shown(), Compared(links=("-",)), Chosen(), Pages(), "only one of the files"),
         (CORPUS, LINKS, Chosen(), Pages(svg="-", png="-"), "only one output"),
         (CORPUS, LINKS, Chosen(worst=3), Pages(), "add --gold FILE"),
         (CORPUS, Compared(gold="g"), Chosen(worst=3, line=(1,)), Pages(), "not both"),
@@ -51,7 +51,7 @@ def test_pairs_are_aligned_if_there_are_no_links_or_if_asked() -> None:
     ],
 )
 def test_options_that_do_not_fit_together(
-    texts: Texts, compared: Compared, chosen: Chosen, pages: Pages, message: str
+    texts: Shown, compared: Compared, chosen: Chosen, pages: Pages, message: str
 ) -> None:
     with pytest.raises(typer.BadParameter, match=message):
         check(texts, compared, chosen, pages)
@@ -59,4 +59,4 @@ def test_options_that_do_not_fit_together(
 
 def test_options_that_fit_together() -> None:
     check(CORPUS, Compared(gold="g"), Chosen(worst=3), Pages(html="x"))
-    check(Texts(), LINKS, Chosen(line=(1, 2)), Pages(svg="a", png="b"))
+    check(Shown(), LINKS, Chosen(line=(1, 2)), Pages(svg="a", png="b"))

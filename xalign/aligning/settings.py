@@ -15,8 +15,8 @@ TokenizerName = Literal["none", "moses", "icu"]
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """Sentence pairs in files, or in two side by side, or a part of their lines.
+class Texts:
+    """Sentence pairs in files, or in two side by side.
 
     Several ``input`` are read one after the other; without any, standard input is read.
     """
@@ -38,6 +38,12 @@ class Inputs:
         str | None,
         Setting("Columns of source and target between TABs, such as 1,2.", panel="Words"),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs(Texts):
+    """Sentence pairs to align, or a part of their lines."""
+
     shard: Annotated[
         str | None, Setting("Align only part I of N, given as I/N.", panel="Machine")
     ] = None

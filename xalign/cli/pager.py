@@ -5,8 +5,10 @@ import math
 import os
 import re
 import select
+import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,7 @@ KEYS = {
     "-": "lower",
     "0": "reset",
     "a": "aligner",
+    "\x1a": "suspend",
     "q": "quit",
     "\x1b": "quit",
     "\x03": "quit",
@@ -189,7 +192,8 @@ def turn_pages(pairs: Sequence[ViewedPair], aligners: Sequence[str]) -> None:
     if not pairs:
         raise XalignError("there is no pair to show")
     pages, console = Pages(pairs, aligners), Console(highlight=False)
-    with keyboard() as read_key, console.screen():
+    with ExitStack() as held:
+        read_key = open_screen(console, held)
         key: str | None = "start"
         size = None
         while key is None or pages.press(key):
@@ -197,6 +201,19 @@ def turn_pages(pairs: Sequence[ViewedPair], aligners: Sequence[str]) -> None:
                 size = console.size
                 show(console, pages.lines(size.width, size.height))
             key = read_key()
+            if key and KEYS.get(key) == "suspend":
+                held.close()  # the terminal is the shell's until the job goes on
+                os.kill(0, signal.SIGTSTP)
+                read_key = open_screen(console, held)
+
+
+def open_screen(console: Console, held: ExitStack) -> "Callable[[], str | None]":
+    """Take keyboard and screen of the terminal until ``held`` is closed; function that waits for a
+    key, as of `keyboard`.
+    """
+    read_key = held.enter_context(keyboard())
+    held.enter_context(console.screen())
+    return read_key
 
 
 def show(console: Console, lines: Sequence[Text]) -> None:
@@ -230,7 +247,7 @@ def keyboard() -> "Iterator[Callable[[], str | None]]":
     try:
         tty.setcbreak(terminal)
         modes = termios.tcgetattr(terminal)
-        modes[LOCAL_MODES] &= ~termios.ISIG  # Ctrl-C is a key; Ctrl-Z would leave the screen torn
+        modes[LOCAL_MODES] &= ~termios.ISIG  # Ctrl-C and Ctrl-Z are keys
         termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
         yield Keys(terminal).next
     finally:

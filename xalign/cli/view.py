@@ -18,7 +18,7 @@ from xalign.cli.inputs import open_pairs
 from xalign.cli.options import grouped
 from xalign.cli.text import check_places
 from xalign.cli.usage import COMMON
-from xalign.cli.view_options import Chosen, Compared, Pages, Texts, check, names
+from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check, names
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError, XalignError
 from xalign.io.files import Source
@@ -42,7 +42,7 @@ WIDE = 1_000_000
 
 @grouped
 def view(
-    texts: Annotated[Texts, COMMON],
+    texts: Annotated[Shown, COMMON],
     compared: Annotated[Compared, COMMON],
     chosen: Annotated[Chosen, COMMON],
     pages: Annotated[Pages, "Output"],
@@ -110,7 +110,7 @@ class Row:
     found: "tuple[Found, ...]"
 
 
-def read_rows(texts: Texts, compared: Compared, chosen: Chosen, words: Words) -> list[Row]:
+def read_rows(texts: Shown, compared: Compared, chosen: Chosen, words: Words) -> list[Row]:
     """The pairs to show; only these are kept in memory.
 
     Errors: `InputError` when files have different numbers of lines, a line is not there, or a link

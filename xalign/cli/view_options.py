@@ -6,29 +6,14 @@ from typing import Annotated
 
 import typer
 
-from xalign.aligning.settings import Inputs
+from xalign.aligning.settings import Inputs, Texts
 from xalign.drawing.picture import printable
 from xalign.settings import Setting
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class Shown(Texts):
     """Sentence pairs to show."""
-
-    input: Annotated[
-        tuple[str, ...],
-        Setting("Sentence pairs; also .gz, .xz, .zst, .bz2.", flags=("-i", "--input")),
-    ] = ()
-    source: Annotated[
-        str | None, Setting("Source sentences, instead of -i.", flags=("-s", "--source"))
-    ] = None
-    target: Annotated[
-        str | None, Setting("Target sentences, together with -s.", flags=("-t", "--target"))
-    ] = None
-    columns: Annotated[
-        str | None,
-        Setting("Columns of source and target between TABs, such as 1,2.", panel="Words"),
-    ] = None
 
     @property
     def inputs(self) -> Inputs:
@@ -137,7 +122,7 @@ def names(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def check(texts: Texts, compared: Compared, chosen: Chosen, pages: Pages) -> None:
+def check(texts: Shown, compared: Compared, chosen: Chosen, pages: Pages) -> None:
     """Stop if options do not fit together."""
     read = [*texts.input, texts.source, texts.target, *compared.links, compared.gold]
     if read.count("-") + (not texts.input and texts.source is None) > 1:

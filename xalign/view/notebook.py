@@ -17,9 +17,8 @@ from xalign.view.report import report
 Links = Alignment | ScoredAlignment | WordProbabilities
 HEIGHT = 640
 """Height of a page in a notebook, in pixels."""
-FRAME = (
-    '<iframe srcdoc="{page}" style="width:100%;height:{height}px;border:1px solid #ccc" {rights}>'
-)
+STYLE = "box-sizing:border-box;width:100%;height:{height}px;border:1px solid #ccc"
+FRAME = '<iframe srcdoc="{page}" style="' + STYLE + '" {rights}>'
 RIGHTS = 'sandbox="allow-scripts allow-downloads" title="Pairs with their links"'
 
 
