@@ -97,6 +97,22 @@ def test_if_one_output_fails_none_appears(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "old"
 
 
+def test_if_one_output_cannot_be_moved_all_places_are_as_they_were(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("old", "new", "blocked")]
+    paths[0].write_text("before")
+
+    def write_all() -> None:
+        with Outputs() as outputs:
+            for path in paths:
+                outputs.open(str(path)).write(b"after")
+            (paths[2] / "in it").mkdir(parents=True)  # a folder appears there meanwhile
+
+    with pytest.raises(InputError, match="blocked: cannot be written"):
+        write_all()
+    assert paths[0].read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "old"]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
 def test_a_disk_that_is_full_is_an_error_and_leaves_nothing(

@@ -34,7 +34,7 @@ STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")
 ARCHIVES = ".zip .7z .rar .tar .tgz .lz4 .lz .lzma .lzo .br .z"
 FOREIGN_SUFFIXES = frozenset(f"{ARCHIVES} .pdf .docx .xlsx .parquet".split(" "))
 """Suffixes, in lower case, of what is neither text nor written as a stream."""
-LOCK, PART = ".lock", ".part"
+LOCK, PART, BEFORE = ".lock", ".part", ".before"
 CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """Errors of file systems that have nothing to wait for."""
 
@@ -129,7 +129,8 @@ class Outputs:
                 for stream in self._streams:
                     stream.flush()
             if kind is None:
-                move_together(self._parts)
+                with restored_on_error(self._parts):
+                    move_together(self._parts)
 
 
 def move_together(parts: Sequence[tuple[Path, Path]]) -> None:
@@ -142,6 +143,26 @@ def move_together(parts: Sequence[tuple[Path, Path]]) -> None:
             part.replace(target)
     for parent in {target.parent for _, target in parts}:
         sync(parent)
+
+
+@contextlib.contextmanager
+def restored_on_error(parts: Sequence[tuple[Path, Path]]) -> Iterator[None]:
+    """When an error leaves the block, all places are as they were, also those moved to before it.
+
+    Each of ``parts`` is in a folder of its own, which keeps a link to the file it replaces.
+    """
+    kept = {part: part.with_name(f"{part.name}{BEFORE}") for part, _ in parts}
+    for part, target in parts:
+        with contextlib.suppress(OSError):  # nothing was there, or the disk has no hard links
+            kept[part].hardlink_to(target)
+    try:
+        yield
+    except BaseException:
+        for part, target in parts:
+            if not part.exists():
+                with contextlib.suppress(OSError):
+                    kept[part].replace(target) if kept[part].exists() else target.unlink()
+        raise
 
 
 @contextlib.contextmanager
