@@ -122,7 +122,7 @@ def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("xalign.aligning.devices.has_fast_int8", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     assert (choose_precision("auto", cpu), choose_precision("auto", gpu)) == ("fp32", "fp16")
-    with pytest.raises(DeviceError, match="int8 needs AVX-512 VNNI; use --precision fp32"):
+    with pytest.raises(DeviceError, match="int8 needs a processor with AVX2; use --precision fp32"):
         choose_precision("int8", cpu)
     with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
         choose_precision("int4", cpu)

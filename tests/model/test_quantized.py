@@ -1,5 +1,9 @@
 """Faster projections against the plain ones that they stand for."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +11,13 @@ from torch import nn
 from tests.conftest import tiny_network
 from xalign.aligning.devices import has_fast_int8
 from xalign.model.packing import PieceSentence, pack_pairs
-from xalign.model.quantized import GELU_STEPS, InPlaceLinear, Int8Linear, with_fast_projections
+from xalign.model.quantized import (
+    GELU_STEPS,
+    STEPS,
+    InPlaceLinear,
+    Int8Linear,
+    with_fast_projections,
+)
 
 needs_int8 = pytest.mark.skipif(
     not has_fast_int8(), reason="this processor has no fast 8-bit integers"
@@ -22,19 +32,40 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 @needs_int8
-@pytest.mark.parametrize("below", [128, GELU_STEPS])
+@pytest.mark.parametrize("below", [STEPS // 2, GELU_STEPS])
 @torch.inference_mode()
 def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
     layer, x = linear(64, 48), torch.randn(33, 64, generator=torch.Generator().manual_seed(2))
-    if below != 128:
+    if below != STEPS // 2:
         x = nn.functional.gelu(4 * x)
     for row, found in zip(x, Int8Linear(layer, below=below)(x.clone()), strict=True):
-        scale = max(float(row.max()) / (255 - below), float(-row.min()) / below)
+        scale = max(float(row.max()) / (STEPS - 1 - below), float(-row.min()) / below)
         rounded = scale * (row / scale).round()
         weights = layer.weight.abs().amax(1, keepdim=True) / 127
         expected = (weights * (layer.weight / weights).round()) @ rounded + layer.bias
         torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
         assert float((rounded - row).abs().max()) <= scale / 2 + 1e-6
+
+
+EXTREME_ROWS = """
+import torch
+from torch import nn
+from xalign.model.quantized import Int8Linear
+with torch.inference_mode():
+    layer = nn.Linear(64, 48)
+    layer.bias.zero_()
+    layer.weight[...] = torch.tensor([1.0, -1.0]).repeat_interleave(24)[:, None]
+    x = torch.cat([torch.full((1, 64), 63.0), torch.full((1, 64), -64.0)])
+    torch.testing.assert_close(Int8Linear(layer)(x.clone()), x @ layer.weight.t())
+"""
+
+
+@needs_int8
+@pytest.mark.slow
+@pytest.mark.parametrize("isa", ["", "AVX2", "AVX512_CORE"])
+def test_the_largest_sums_are_exact_on_every_processor(isa: str) -> None:
+    limits = {"ONEDNN_MAX_CPU_ISA": isa} if isa else {}
+    subprocess.run([sys.executable, "-c", EXTREME_ROWS], env={**os.environ, **limits}, check=True)
 
 
 @needs_int8

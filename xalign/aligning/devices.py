@@ -147,7 +147,7 @@ def has_fast_int8() -> bool:
     """Whether this processor and this torch multiply 8-bit integers much faster than floats."""
     found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     engines: list[str] = torch.backends.quantized.supported_engines
-    return bool(found.get("avx512_vnni")) and "onednn" in engines
+    return bool(found.get("avx2")) and "onednn" in engines
 
 
 def choose_precision(name: str, device: torch.device) -> str:
@@ -170,5 +170,5 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "int8" and not is_cpu:
         raise DeviceError(f"precision int8 is for CPUs, not {device}; use --precision bf16")
     if name == "int8" and not has_fast_int8():
-        raise DeviceError("precision int8 needs AVX-512 VNNI; use --precision fp32")
+        raise DeviceError("precision int8 needs a processor with AVX2; use --precision fp32")
     return name

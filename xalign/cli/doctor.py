@@ -89,8 +89,8 @@ def reason(kind: str, precision: str) -> str:
     if kind != "cpu":
         return "the fastest that this GPU has"
     if precision == "int8":
-        return "this processor has AVX-512 VNNI, which multiplies 8-bit integers fast"
-    return "this processor has no AVX-512 VNNI for fast 8-bit integers"
+        return "this processor has AVX2, which multiplies 8-bit integers fast"
+    return "this processor has no AVX2 for fast 8-bit integers"
 
 
 def matrix_rate() -> float:
