@@ -25,7 +25,7 @@ from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig, ExtractionRule
 from xalign.model.cross_align import CrossAlign, with_link_head
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.tokenizer import Tokenizer, sentencepiece_tokenizer
 
@@ -206,7 +206,7 @@ from tests.conftest import tiny_checkpoint
 from xalign.aligning import aligner
 from xalign.cli.main import app
 
-aligner.load = lambda *_: tiny_checkpoint()
+aligner.load = lambda *_, **__: tiny_checkpoint()
 app(sys.argv[1:])
 """
 """`xalign` with a tiny model, for a process of its own."""

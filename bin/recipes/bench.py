@@ -46,8 +46,8 @@ from xalign.training.masking import Masking
 from xalign.training.objectives import Objective, ssa_objective, tlm_objective
 from xalign.training.sampling import Sampler
 from xalign.training.settings import Schedule
-from xalign.weights.backbones import training_depth
 from xalign.weights.checkpoint import load
+from xalign.weights.foreign import training_depth
 from xalign.weights.names import E5_SMALL
 
 ROWS, PRODUCTS = 2048, 30

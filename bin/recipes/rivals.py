@@ -13,9 +13,11 @@ from pathlib import Path
 
 import torch
 
-from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE, packed_state
+from xalign.weights.backbones import packed_state
+from xalign.weights.embedded import embedded_encoder
+from xalign.weights.foreign import BERT_NAMES, BERT_QUERY_KEY_VALUE
 from xalign.weights.names import E5_SMALL
-from xalign.weights.packed import PackedEncoder, find_packed_file, read_packed_file
+from xalign.weights.packed import PackedEncoder
 
 PACKAGES = (
     "torch==2.13.0",
@@ -211,7 +213,7 @@ def export_e5(folder: Path) -> None:
     """Write the whole embedded encoder as transformers has it, and a tokenizer of its pieces."""
     import transformers
 
-    packed = read_packed_file(find_packed_file())
+    packed, _ = embedded_encoder()
     config = transformers.BertConfig(
         vocab_size=packed.vocab_size,
         hidden_size=packed.width,
@@ -231,7 +233,9 @@ def bert_state(packed: PackedEncoder) -> dict[str, torch.Tensor]:
     """Weights of a packed encoder under BERT's names."""
     ours = packed_state(packed, packed.num_layers)
     state = {
-        "embeddings.word_embeddings.weight": packed.dense("emb.word", -1, packed.width),
+        "embeddings.word_embeddings.weight": torch.from_numpy(
+            packed.dense("emb.word", -1, packed.width)
+        ),
         "embeddings.position_embeddings.weight": ours["positions.weight"],  # types are in there
         "embeddings.token_type_embeddings.weight": torch.zeros(2, packed.width),
         "embeddings.LayerNorm.weight": ours["norm.weight"],
@@ -283,7 +287,7 @@ def export_random_mbert(folder: Path) -> None:
     model = transformers.BertForMaskedLM(config)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    for piece in read_packed_file(find_packed_file()).pieces[5:]:
+    for piece in embedded_encoder()[0].pieces[5:]:
         text = piece.decode()
         words.append(text[1:] if text.startswith("▁") else f"##{text}")
     unique = list(dict.fromkeys(word for word in words if word not in ("", "##")))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xalign.aligning.windows import Reading, Window, merge
 from xalign.links.probabilities import WordProbabilities
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 
 MAX_PIECES = 42
 

@@ -1,5 +1,6 @@
 """`xalign align --resume`: a job that was stopped goes on, and its outputs are the same."""
 
+import copy
 import gzip
 import json
 import os
@@ -32,7 +33,7 @@ def slow(self, pairs):
         time.sleep(0.0005)
         yield pair
 
-aligner.load = lambda *_: tiny_checkpoint()
+aligner.load = lambda *_, **__: tiny_checkpoint()
 job.CHUNK_PAIRS = 20
 original = job.open_pairs
 job.open_pairs = lambda *a: (lambda found: (found[0], slow(None, found[1])))(original(*a))
@@ -45,7 +46,7 @@ app(sys.argv[1:])
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Checkpoint]]:
     """A tiny model in place of all others, and short chunks; change it to load another."""
     loaded = [tiny_checkpoint()]
-    monkeypatch.setattr("xalign.aligning.aligner.load", lambda *_: loaded[0])
+    monkeypatch.setattr("xalign.aligning.aligner.load", lambda *_, **__: copy.deepcopy(loaded[0]))
     monkeypatch.setattr(job, "CHUNK_PAIRS", 20)
     return iter([loaded])
 

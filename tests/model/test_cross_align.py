@@ -12,7 +12,8 @@ from torch import Tensor
 from tests.conftest import ROOT, sentence, tiny_config, tiny_network
 from xalign.model.cross_align import SIMILARITY_SCALE, CrossAlign, init_as_identity
 from xalign.model.layers import Layer
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.packing import pack_pairs
+from xalign.model.pieces import PieceSentence
 from xalign.model.quantized import linear
 
 PAIRS = [

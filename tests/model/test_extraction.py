@@ -10,7 +10,8 @@ from torch import Tensor
 from xalign.errors import ModelError
 from xalign.model.config import Average, ExtractionRule
 from xalign.model.extraction import WordTables, competing, mutual_argmax, similarity, softmax_tables
-from xalign.model.packing import PairBatch, PieceSentence, pack_pairs
+from xalign.model.packing import PairBatch, pack_pairs
+from xalign.model.pieces import PieceSentence
 
 
 def random_scores(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,7 +11,7 @@ from transformers.models.bert import modeling_bert
 from tests.conftest import sentence, tiny_config, tiny_network
 from xalign.model.layers import Layer
 from xalign.model.packing import pack_pairs
-from xalign.weights.backbones import BERT_NAMES, BERT_QUERY_KEY_VALUE
+from xalign.weights.foreign import BERT_NAMES, BERT_QUERY_KEY_VALUE
 
 PAIRS = [
     (sentence(5, 6, 7), sentence(8, 9)),

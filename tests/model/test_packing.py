@@ -2,7 +2,8 @@
 
 import torch
 
-from xalign.model.packing import PieceSentence, pack_pairs, swap_sides
+from xalign.model.packing import pack_pairs, swap_sides
+from xalign.model.pieces import PieceSentence
 
 SHORT, LONG = (
     PieceSentence([0, 7, 2], [-1, 0, -1]),

@@ -10,7 +10,8 @@ from torch import nn
 
 from tests.conftest import tiny_network
 from xalign.aligning.devices import has_fast_int8
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.packing import pack_pairs
+from xalign.model.pieces import PieceSentence
 from xalign.model.quantized import (
     GELU_STEPS,
     STEPS,

@@ -15,7 +15,8 @@ from tokenizers import models
 from tests.conftest import save, small_sentencepiece, tiny_checkpoint, tiny_config, tiny_network
 from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.packing import pack_pairs
+from xalign.model.pieces import PieceSentence
 from xalign.weights.backbones import separate
 from xalign.weights.checkpoint import DEFAULT, Checkpoint, from_mapping, load, save_folder
 from xalign.weights.names import E5_SMALL

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from xalign.aligning.batching import map_in_order
-from xalign.aligning.devices import HEAP, SHELF, choose_devices, choose_precision, usable_cores
+from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
+from xalign.aligning.memory import HEAP, SHELF
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
 from xalign.aligning.windows import Flags, PiecePair, Places, Reading
@@ -66,7 +67,8 @@ class Aligner:
 
     On a CPU, the same pair gets the same links in any batch, order, and number of threads.
     ``counts`` has the numbers of pairs over all calls. Where a precision below fp32 does not
-    suffice for a pair, it is aligned in fp32, with the model that ``reload`` returns.
+    suffice for a pair, it is aligned in fp32, with the model that ``reload`` returns; the
+    checkpoint that was given is then used up.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
@@ -84,7 +86,10 @@ class Aligner:
         compiled: bool = False,
         reload: Callable[[], Checkpoint] | None = None,
     ) -> None:
-        networks = [network_on(device, checkpoint, precision, compiled) for device in devices]
+        takes = reload is not None and len(devices) == 1
+        networks = [
+            network_on(device, checkpoint, precision, compiled, takes=takes) for device in devices
+        ]
         self.network = networks[0]
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
@@ -129,11 +134,15 @@ class Aligner:
         Errors: `ModelError`, `DeviceError`.
         """
         choose_devices(settings.device)  # before a model is loaded for one that is not there
-        return cls.from_checkpoint(checkpoint_of(settings), settings)
+        aligner = cls.from_checkpoint(checkpoint_of(settings), settings)
+        HEAP.tidy()
+        return aligner
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, settings: AlignerSettings) -> "Aligner":
         """Aligner of a ``checkpoint`` of `checkpoint_of`, on the machine that ``settings`` name.
+
+        It takes the weights, so that the checkpoint serves one aligner.
 
         Errors: `DeviceError`.
         """
@@ -347,12 +356,13 @@ def records(
 
 
 def checkpoint_of(settings: AlignerSettings) -> Checkpoint:
-    """The model that ``settings`` name, with its rule as they ask for.
+    """The model that ``settings`` name, as it is stored, with its rule as they ask for.
 
     Errors: `ModelError`.
     """
     layer, threshold = settings.layer, settings.threshold
-    checkpoint = load(settings.model, None if layer is None else separate(layer))
+    depth = None if layer is None else separate(layer)
+    checkpoint = load(settings.model, depth, as_stored=True)
     if threshold is None:
         return checkpoint
     return replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))

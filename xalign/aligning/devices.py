@@ -1,31 +1,14 @@
-"""Choice of the device, precision, threads and memory to compute with."""
+"""Choice of the device, precision and threads to compute with."""
 
-import ctypes
-import gc
 import logging
-import mmap
 import os
 import re
-import sys
-import threading
-import time
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from xalign.errors import DeviceError
 
-M_ARENA_MAX = -8
-"""Option of mallopt for the number of heaps, from glibc's malloc.h."""
 logger = logging.getLogger(__name__)
-
-SHELF_BYTES = 1 << 20
-TIDY_SECONDS = 1.0
-"""Seconds between two times that free memory is returned, which takes a hundredth of one."""
-SELDOM = 100_000
-"""New objects between two garbage collections, instead of 700."""
 
 DTYPES = {
     "fp32": torch.float32,
@@ -42,67 +25,6 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         return os.cpu_count() or 1
-
-
-def prepare_memory() -> None:
-    """Prepare the memory of a process that streams; call it before its threads start.
-
-    All threads share one heap. By default, glibc gives every thread its own, and these keep growing
-    as batches of many sizes come and go. Python seldom collects garbage: a stream makes no cycles,
-    and looking through all pairs in memory takes longer than reading them.
-    """
-    gc.set_threshold(SELDOM)
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_ARENA_MAX, 1)
-
-
-class Heap:
-    """The memory that glibc keeps for the process although it is free.
-
-    Batches of many sizes leave gaps in it, so that it grows slowly as long as a stream goes on.
-    """
-
-    def __init__(self) -> None:
-        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-        self._trim = getattr(libc, "malloc_trim", None)
-        self._last = time.monotonic()
-
-    def tidy(self) -> None:
-        """Return free memory to the system, at most once every `TIDY_SECONDS`."""
-        now = time.monotonic()
-        if self._trim is not None and now - self._last >= TIDY_SECONDS:
-            self._last = now
-            self._trim(0)
-
-
-HEAP = Heap()
-
-
-class Shelf(threading.local):
-    """Keeps small results outside of the heap, where each would keep a gap open for a while."""
-
-    def __init__(self) -> None:
-        self._renew()
-
-    def _renew(self) -> None:
-        """Take a new block; the old one lives as long as what is kept in it."""
-        self._block = mmap.mmap(-1, SHELF_BYTES)
-        self._used = 0
-
-    def keep(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A copy of ``array``; the array itself if it is large."""
-        size = -(-array.nbytes // 8) * 8
-        if size > SHELF_BYTES // 4:
-            return array
-        if self._used + size > SHELF_BYTES:
-            self._renew()
-        kept = np.frombuffer(self._block, array.dtype, array.size, self._used).reshape(array.shape)
-        self._used += size
-        kept[...] = array
-        return kept
-
-
-SHELF = Shelf()
 
 
 def choose_device(name: str) -> torch.device:

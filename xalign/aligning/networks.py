@@ -7,20 +7,29 @@ import torch
 from xalign.aligning.devices import DTYPES
 from xalign.errors import DeviceError
 from xalign.model.cross_align import CrossAlign
-from xalign.model.packing import PieceSentence, pack_pairs
+from xalign.model.packing import pack_pairs
+from xalign.model.pieces import PieceSentence
 from xalign.model.quantized import with_fast_projections
 from xalign.weights.checkpoint import Checkpoint
 
 
 def network_on(
-    device: torch.device, checkpoint: Checkpoint, precision: str, compiled: bool
+    device: torch.device,
+    checkpoint: Checkpoint,
+    precision: str,
+    compiled: bool,
+    *,
+    takes: bool = False,
 ) -> CrossAlign:
-    """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`."""
+    """The network of ``checkpoint`` up to its alignment layer, in a ``precision`` of `DTYPES`.
+
+    If it ``takes`` weights, those of the checkpoint cannot be used any more.
+    """
     network, dtype = checkpoint.network.pruned().eval(), DTYPES[precision]
     if device.type == "cpu" and dtype == torch.float32:
-        network = with_fast_projections(network, in_int8=precision == "int8")
+        network = with_fast_projections(network, in_int8=precision == "int8", takes=takes)
     else:
-        network = copy.deepcopy(network).to(device)
+        network = copy.deepcopy(network).to(device).float()
         network.layers.to(dtype)
     if compiled:
         compile_layers(network, device, precision)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xalign.aligning.aligner import Aligner, Counts, checkpoint_of
-from xalign.aligning.devices import prepare_memory
+from xalign.aligning.memory import prepare_process
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
 from xalign.io.files import BOM, MAX_LINE_BYTES, LongLine, bounded_lines
@@ -88,7 +88,7 @@ class Worker:
 
     def __init__(self, corpus: str, parts: str, settings: AlignerSettings) -> None:
         self.corpus, self.parts = Path(corpus), Path(parts)
-        prepare_memory()
+        prepare_process(settings.model)
         self.aligner = Aligner.from_settings(settings)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xalign.links.probabilities import Ints, WordProbabilities
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 
 PiecePair = tuple[PieceSentence, PieceSentence]
 Starts = tuple[int, int]

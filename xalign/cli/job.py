@@ -62,9 +62,9 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
 
     Errors: `InputError`, `ModelError`, `DeviceError`.
     """
-    from xalign.aligning.devices import prepare_memory
+    from xalign.aligning.memory import prepare_process
 
-    prepare_memory()
+    prepare_process(job.settings.model)
     aligner, outputs = prepared(job)
     watched = Watched(
         make, say, is_cut=job.words.level == "tokens", unicode=job.words.words == "unicode"
@@ -152,6 +152,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
 
     choose_devices(job.settings.device)  # before a model is loaded for one that is not there
     checkpoint = checkpoint_of(job.settings)
+    model = digest(checkpoint)  # before the aligner takes its weights
     aligner = Aligner.from_checkpoint(checkpoint, job.settings)
     taken = dataclasses.asdict(job.inputs)
     options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
@@ -161,7 +162,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
     options |= {"scores": job.wanted.scores is not None, "matrix": job.wanted.matrix is not None}
     identity = {
         "input": inputs,
-        "model": digest(checkpoint),
+        "model": model,
         "options": options,
         "device": aligner.where,
         "version of xalign": xalign.__version__,

@@ -203,9 +203,9 @@ def made_links(
     pairs: Iterable[SentencePair], settings: AlignerSettings, measured: Chain, line: StatusLine
 ) -> Iterator[ScoredAlignment]:
     """Links that a model finds in ``pairs``."""
-    from xalign.aligning.devices import prepare_memory
+    from xalign.aligning.memory import prepare_process
 
-    prepare_memory()
+    prepare_process(settings.model)
     line.show(Phase("loading the model"))
     aligner = xalign.Aligner.from_settings(settings)
     line.show(Meter(measured, aligner.counts, aligner.where))

@@ -199,11 +199,12 @@ def model_links(
     pairs: "Sequence[Segmented]", settings: AlignerSettings, quiet: bool
 ) -> "Iterator[tuple[Found, float]]":
     """Links that a model finds, in the user's words, and the score of each pair."""
-    from xalign.aligning.devices import prepare_memory
+    from xalign.aligning.memory import prepare_process
+
+    prepare_process(settings.model)
     from xalign.aligning.outputs import align_segmented
     from xalign.view.pairs import Found
 
-    prepare_memory()
     with status_line(is_quiet=quiet) as line:
         line.show(Phase("loading the model"))
         aligner = xalign.Aligner.from_settings(settings)

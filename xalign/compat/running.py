@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xalign import console
+from xalign.weights.names import DEFAULT_NAME
 
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
@@ -17,11 +18,12 @@ SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XA
 
 def load_aligner() -> "Aligner":
     """The aligner that the environment names, else the default."""
-    from xalign.aligning.aligner import Aligner
-    from xalign.aligning.devices import prepare_memory
+    from xalign.aligning.memory import prepare_process
 
-    prepare_memory()
     named = {key: os.environ[name] for key, name in SETTINGS.items() if name in os.environ}
+    prepare_process(named.get("model", DEFAULT_NAME))
+    from xalign.aligning.aligner import Aligner
+
     return Aligner.from_pretrained(**named)  # type: ignore[arg-type]
 
 

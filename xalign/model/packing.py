@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xalign.model.pieces import PieceSentence
+
 ROUND = 16
 """L and N are multiples of this. Kernels then sum in the same order whatever else is in the batch,
 so that a pair gets the same links in any batch (held by a test). Batches also have few sizes, for
@@ -68,22 +70,6 @@ class PairBatch:
 def swap_sides(x: Tensor) -> Tensor:
     """Replace every sentence by its translation: (2B, ...) to (2B, ...)."""
     return x.roll(len(x) // 2, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PieceSentence:
-    """Pieces of one sentence, special ones included, and the word of each (-1: special)."""
-
-    ids: Sequence[int]
-    words: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def num_words(self) -> int:
-        """Number of words that the pieces belong to."""
-        return max(self.words, default=-1) + 1
 
 
 def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatch:

@@ -18,6 +18,8 @@ NORM_SPREAD = 3
 STEPS = 128
 """Steps of an input row. Half of what 8 bits hold, so that processors without VNNI, which sum two
 products in 16 bits, are exact too: 2 x 127 x 127 is less than 2^15. Links are as good as of 256."""
+PROJECTIONS = ("query_key_value", "attention_out", "ffn_in", "ffn_out")
+"""Those of a layer."""
 GELU_STEPS = 16
 """Steps below 0 for outputs of GELU, which are never below -0.17."""
 
@@ -30,7 +32,7 @@ class InPlaceLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.weight, self.bias = linear.weight.detach().t(), linear.bias.detach()
+        self.weight, self.bias = linear.weight.detach().float().t(), linear.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (N, O) of inputs (N, I)."""
@@ -53,16 +55,19 @@ class Int8Linear(nn.Module):
         self, linear: nn.Linear, *, below: int = STEPS // 2, norm: nn.LayerNorm | None = None
     ) -> None:
         super().__init__()
-        weight = linear.weight.detach()
-        self.below, self.bias, self.narrowing = below, linear.bias.detach(), None
+        weight = linear.weight.detach().to(torch.float32, copy=True)  # (O, I)
+        self.below, self.bias, self.narrowing = below, linear.bias.detach().float(), None
         if norm is not None:
-            spread = NORM_SPREAD * norm.weight.detach().abs() + norm.bias.detach().abs()  # (I,)
+            widths, centres = norm.weight.detach().float().abs(), norm.bias.detach().float().abs()
+            spread = NORM_SPREAD * widths + centres  # (I,)
             spread = (spread / spread.median()).clamp_(min=1)
-            weight, self.narrowing = weight * spread, 1 / spread
-        self.scales = weight.abs().amax(1).clamp_(min=LEAST_SCALE) / 127  # (O,)
+            weight *= spread
+            self.narrowing = 1 / spread
+        highest = torch.maximum(weight.amax(1), -weight.amin(1))  # (O,)
+        self.scales = highest.clamp_(min=LEAST_SCALE).div_(127)  # (O,)
         self.half_up = torch.full((weight.shape[1],), below + 0.5)  # (I,)
         self.zeros = torch.zeros(len(weight), dtype=torch.int64)  # (O,)
-        rounded = (weight / self.scales[:, None]).round_().to(torch.int8)  # (O, I)
+        rounded = weight.div_(self.scales[:, None]).round_().to(torch.int8)  # (O, I)
         self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,10 +97,11 @@ class Int8Linear(nn.Module):
         return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 
-def with_fast_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
-    """The same network for a CPU, with faster projections; all else is shared.
+def with_fast_projections(network: CrossAlign, *, in_int8: bool, takes: bool = False) -> CrossAlign:
+    """The same network for a CPU in fp32, with faster projections; all else is shared.
 
-    Projections compute in fp32 or, with ``in_int8``, in 8-bit integers, and cannot learn.
+    Projections compute in fp32 or, with ``in_int8``, in 8-bit integers, and cannot learn. If it
+    ``takes`` those of ``network``, which then has none, less memory is needed.
     """
     lower, layers, below = copy.copy(network), [], network.norm
     for layer in network.layers:
@@ -106,15 +112,17 @@ def with_fast_projections(network: CrossAlign, *, in_int8: bool) -> CrossAlign:
         )
         fast.attention_norm, fast.ffn_norm = layer.attention_norm, layer.ffn_norm
         layers.append(fast)
+        if takes:
+            for name in PROJECTIONS:
+                delattr(layer, name)
         below = layer.ffn_norm
     lower._modules = network._modules | {"layers": nn.ModuleList(layers)}
-    return lower
+    return lower.float()
 
 
 def fp32_projections(layer: Layer) -> Projections:
     """Projections of ``layer`` in fp32."""
-    names = ("query_key_value", "attention_out", "ffn_in", "ffn_out")
-    return Projections(*(InPlaceLinear(linear(layer, name)) for name in names))
+    return Projections(*(InPlaceLinear(linear(layer, name)) for name in PROJECTIONS))
 
 
 def int8_projections(layer: Layer, below: nn.LayerNorm) -> Projections:

@@ -27,7 +27,7 @@ from xalign.io.outputs import whole
 from xalign.io.pairs import read_as
 from xalign.io.sniff import advice
 from xalign.links.notices import Watched
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 from xalign.training.augment import UNKNOWN, GivenLinks, augment
 from xalign.training.examples import Example
 from xalign.training.settings import Augmentation

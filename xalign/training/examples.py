@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 
 
 @dataclass(frozen=True, slots=True)

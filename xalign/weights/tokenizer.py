@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xalign.errors import ModelError
-from xalign.model.packing import PieceSentence
+from xalign.model.pieces import PieceSentence
 from xalign.weights.files import check_file, read_text
 
 if TYPE_CHECKING:
