@@ -15,7 +15,7 @@ def test_free_memory_is_returned_once_a_second(monkeypatch: pytest.MonkeyPatch) 
     heap = Heap()
     monkeypatch.setattr(heap, "_trim", trims.append)
     for now[0] in (100.5, 101.0, 101.5, 102.0, 102.1):
-        heap.tidy()
+        heap.tidy_seldom()
     assert trims == [0, 0]
     monkeypatch.setattr("sys.platform", "darwin")
     Heap().tidy()  # another system has no such function
@@ -27,12 +27,10 @@ def test_gaps_in_the_heap_are_returned() -> None:
 import re
 from pathlib import Path
 from xalign.aligning.memory import Heap
-import xalign.aligning.memory as memory
 
 def resident():
     return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1000
 
-memory.TIDY_SECONDS = 0.0
 heap = Heap()
 blocks = [bytearray(100_000) for _ in range(2000)]
 del blocks[::2]

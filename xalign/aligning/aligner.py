@@ -134,9 +134,7 @@ class Aligner:
         Errors: `ModelError`, `DeviceError`.
         """
         choose_devices(settings.device)  # before a model is loaded for one that is not there
-        aligner = cls.from_checkpoint(checkpoint_of(settings), settings)
-        HEAP.tidy()
-        return aligner
+        return cls.from_checkpoint(checkpoint_of(settings), settings)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, settings: AlignerSettings) -> "Aligner":
@@ -147,9 +145,10 @@ class Aligner:
         Errors: `DeviceError`.
         """
         devices = choose_devices(settings.device)
+        HEAP.tidy()
         is_gpu = devices[0].type != "cpu"
         default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
-        return cls(
+        aligner = cls(
             checkpoint,
             devices=devices,
             precision=choose_precision(settings.precision, devices[0]),
@@ -158,6 +157,8 @@ class Aligner:
             compiled=settings.compiled,
             reload=partial(checkpoint_of, settings),
         )
+        HEAP.tidy()
+        return aligner
 
     def align(
         self, pairs: Pairs, *, src: str | None = None, tgt: str | None = None
@@ -256,7 +257,7 @@ class Aligner:
             for reading in readings:
                 if reading.has_failed:
                     self._report(reading.number)
-        HEAP.tidy()
+        HEAP.tidy_seldom()
         threshold = None if self.rule.method == "argmax" else self.rule.threshold
         return [reading.result(threshold) for reading in readings]
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-import math
 import mmap
 import sys
 import threading
@@ -41,14 +40,18 @@ class Heap:
     def __init__(self) -> None:
         libc = ctypes.CDLL(None) if sys.platform == "linux" else None
         self._trim = getattr(libc, "malloc_trim", None)
-        self._last = -math.inf
+        self._last = time.monotonic()
 
     def tidy(self) -> None:
-        """Return free memory to the system, at most once every `TIDY_SECONDS`."""
-        now = time.monotonic()
-        if self._trim is not None and now - self._last >= TIDY_SECONDS:
-            self._last = now
+        """Return free memory to the system."""
+        self._last = time.monotonic()
+        if self._trim is not None:
             self._trim(0)
+
+    def tidy_seldom(self) -> None:
+        """The same, at most once every `TIDY_SECONDS`."""
+        if time.monotonic() - self._last >= TIDY_SECONDS:
+            self.tidy()
 
 
 HEAP = Heap()
