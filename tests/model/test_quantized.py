@@ -13,10 +13,10 @@ from xalign.aligning.devices import has_fast_int8
 from xalign.model.packing import pack_pairs
 from xalign.model.pieces import PieceSentence
 from xalign.model.quantized import (
-    GELU_STEPS,
-    STEPS,
+    GELU_SHARE,
     InPlaceLinear,
     Int8Linear,
+    exact_steps,
     with_fast_projections,
 )
 
@@ -33,14 +33,15 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 @needs_int8
-@pytest.mark.parametrize("below", [STEPS // 2, GELU_STEPS])
+@pytest.mark.parametrize("share", [1 / 2, GELU_SHARE])
 @torch.inference_mode()
-def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
+def test_products_are_those_of_rounded_rows_and_weights(share: float) -> None:
+    steps, below = exact_steps(), int(share * exact_steps())
     layer, x = linear(64, 48), torch.randn(33, 64, generator=torch.Generator().manual_seed(2))
-    if below != STEPS // 2:
+    if share == GELU_SHARE:
         x = nn.functional.gelu(4 * x)
-    for row, found in zip(x, Int8Linear(layer, below=below)(x.clone()), strict=True):
-        scale = max(float(row.max()) / (STEPS - 1 - below), float(-row.min()) / below)
+    for row, found in zip(x, Int8Linear(layer, below=share)(x.clone()), strict=True):
+        scale = max(float(row.max()) / (steps - 1 - below), float(-row.min()) / below)
         rounded = scale * (row / scale).round()
         weights = layer.weight.abs().amax(1, keepdim=True) / 127
         expected = (weights * (layer.weight / weights).round()) @ rounded + layer.bias
@@ -49,24 +50,29 @@ def test_products_are_those_of_rounded_rows_and_weights(below: int) -> None:
 
 
 EXTREME_ROWS = """
+import sys
 import torch
 from torch import nn
-from xalign.model.quantized import Int8Linear
+from xalign.model.quantized import Int8Linear, exact_steps
+assert exact_steps() in map(int, sys.argv[1].split(","))
 with torch.inference_mode():
     layer = nn.Linear(64, 48)
     layer.bias.zero_()
     layer.weight[...] = torch.tensor([1.0, -1.0]).repeat_interleave(24)[:, None]
-    x = torch.cat([torch.full((1, 64), 63.0), torch.full((1, 64), -64.0)])
+    x = torch.cat([torch.full((1, 64), 127.0), torch.full((1, 64), -128.0)])
     torch.testing.assert_close(Int8Linear(layer)(x.clone()), x @ layer.weight.t())
 """
 
 
 @needs_int8
 @pytest.mark.slow
-@pytest.mark.parametrize("isa", ["", "AVX2", "AVX512_CORE"])
-def test_the_largest_sums_are_exact_on_every_processor(isa: str) -> None:
+@pytest.mark.parametrize(
+    ("isa", "steps"), [("", "128,256"), ("AVX2", "128"), ("AVX512_CORE", "128")]
+)
+def test_the_largest_sums_are_exact_on_every_processor(isa: str, steps: str) -> None:
     limits = {"ONEDNN_MAX_CPU_ISA": isa} if isa else {}
-    subprocess.run([sys.executable, "-c", EXTREME_ROWS], env={**os.environ, **limits}, check=True)
+    command = [sys.executable, "-c", EXTREME_ROWS, steps]
+    subprocess.run(command, env={**os.environ, **limits}, check=True)
 
 
 @needs_int8

@@ -161,8 +161,9 @@ def align_with_ray(
 ) -> Iterator[tuple[Done, int]]:
     """Align ``corpus`` into ``target``; yield each finished block and the number of all blocks.
 
-    By default there are as many ``workers`` as the cluster has GPUs or, without GPUs, cores. Ray
-    starts on this machine unless it already runs or RAY_ADDRESS names a cluster.
+    By default there are as many ``workers`` as the cluster has GPUs or, without GPUs, cores for the
+    threads of each, which are one unless ``settings`` have more. More workers than GPUs share them.
+    Ray starts on this machine unless it already runs or RAY_ADDRESS names a cluster.
 
     Errors: `InputError`, `EngineError` when Ray is not installed, or a block cannot be aligned.
     """
@@ -201,7 +202,10 @@ def run_workers(
     ray.data.DataContext.get_current().enable_progress_bars = False
     resources = ray.cluster_resources()
     gpus = 0 if settings.device == "cpu" else int(resources.get("GPU", 0))
-    count = min(workers or gpus or int(resources["CPU"]), len(blocks))
+    if not gpus:
+        settings = dataclasses.replace(settings, threads=settings.threads or 1)
+    count = workers or gpus or max(1, int(resources["CPU"]) // (settings.threads or 1))
+    count = min(count, len(blocks))
     rows = ray.data.from_items(
         [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
     )
@@ -209,8 +213,8 @@ def run_workers(
         Worker,
         fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
         compute=ray.data.ActorPoolStrategy(size=count),
-        num_gpus=1 if gpus else 0,
-        num_cpus=0 if gpus else 1,
+        num_gpus=min(1, gpus / count),
+        num_cpus=0 if gpus else settings.threads,
     )
     try:
         for row in reports.iter_rows():

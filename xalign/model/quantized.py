@@ -4,6 +4,7 @@ Shapes: N pieces end to end, I inputs and O outputs of a projection.
 """
 
 import copy
+import functools
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +16,35 @@ LEAST_SCALE = 1e-12
 """Scale of a row that is all zeros."""
 NORM_SPREAD = 3
 """Number of standard deviations that cover nearly all outputs of a norm."""
-STEPS = 128
-"""Steps of an input row. Half of what 8 bits hold, so that processors without VNNI, which sum two
-products in 16 bits, are exact too: 2 x 127 x 127 is less than 2^15. Links are as good as of 256."""
+STEPS, FEWER_STEPS = 256, 128
+"""Steps of an input row, see `exact_steps`."""
 PROJECTIONS = ("query_key_value", "attention_out", "ffn_in", "ffn_out")
 """Those of a layer."""
-GELU_STEPS = 16
-"""Steps below 0 for outputs of GELU, which are never below -0.17."""
+GELU_SHARE = 1 / 8
+"""Share of the steps that is below 0 for outputs of GELU, which are never below -0.17."""
+
+
+def int8_products(rows: Tensor, zero: int, weight: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
+    """Products (N, O) of rows (N, I) less ``zero`` and a packed weight (O, I), times its scales."""
+    result: Tensor = torch.ops.onednn.qlinear_pointwise(
+        rows, 1.0, zero, weight, scales, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+    )
+    return result
+
+
+@functools.cache
+def exact_steps() -> int:
+    """Steps of a row whose sums of products are exact on this processor.
+
+    They are the 256 of 8 bits with VNNI. Without it, two products are summed in 16 bits, which is
+    exact for 128: 2 x 127 x 127 is less than 2^15. Links are as good with both, and with 256 more
+    often those of fp32.
+    """
+    rows = torch.full((16, 64), STEPS - 1, dtype=torch.uint8)
+    weight = torch.full((16, 64), 127, dtype=torch.int8)
+    packed, scales = torch.ops.onednn.qlinear_prepack(weight, None), torch.ones(16)
+    products = int8_products(rows, 0, packed, scales, torch.zeros(16, dtype=torch.int64))
+    return STEPS if bool((products == (STEPS - 1) * 127 * 64).all()) else FEWER_STEPS
 
 
 class InPlaceLinear(nn.Module):
@@ -44,7 +67,7 @@ class Int8Linear(nn.Module):
 
     Every input row has its own scale, computed from its values; every output has one, computed
     beforehand. Products are summed as integers, without rounding, so that a row's result depends on
-    nothing else in the batch. ``below`` of the `STEPS` of a row are for negative numbers.
+    nothing else in the batch. A row has `exact_steps`, a share of which is ``below`` 0.
 
     Inputs that a ``norm`` spreads wider than the others are first divided by that excess, and the
     layer's weights are multiplied by it, so that a few wide inputs do not cost the others
@@ -52,11 +75,11 @@ class Int8Linear(nn.Module):
     """
 
     def __init__(
-        self, linear: nn.Linear, *, below: int = STEPS // 2, norm: nn.LayerNorm | None = None
+        self, linear: nn.Linear, *, below: float = 1 / 2, norm: nn.LayerNorm | None = None
     ) -> None:
         super().__init__()
         weight = linear.weight.detach().to(torch.float32, copy=True)  # (O, I)
-        self.below, self.bias, self.narrowing = below, linear.bias.detach().float(), None
+        self.bias, self.narrowing = linear.bias.detach().float(), None
         if norm is not None:
             widths, centres = norm.weight.detach().float().abs(), norm.bias.detach().float().abs()
             spread = NORM_SPREAD * widths + centres  # (I,)
@@ -65,7 +88,10 @@ class Int8Linear(nn.Module):
             self.narrowing = 1 / spread
         highest = torch.maximum(weight.amax(1), -weight.amin(1))  # (O,)
         self.scales = highest.clamp_(min=LEAST_SCALE).div_(127)  # (O,)
-        self.half_up = torch.full((weight.shape[1],), below + 0.5)  # (I,)
+        self.steps = exact_steps()
+        self.below = int(below * self.steps)
+        shift = 128 if self.steps == STEPS else 0
+        self.zero_step = torch.full((weight.shape[1],), float(self.below - shift))  # (I,)
         self.zeros = torch.zeros(len(weight), dtype=torch.int64)  # (O,)
         rounded = weight.div_(self.scales[:, None]).round_().to(torch.int8)  # (O, I)
         self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
@@ -75,25 +101,13 @@ class Int8Linear(nn.Module):
         if self.narrowing is not None:
             x = x * self.narrowing
         lowest, highest = x.amin(1, keepdim=True), x.amax(1, keepdim=True)  # (N, 1)
-        scale = torch.maximum(lowest / -self.below, highest / (STEPS - 1 - self.below))  # (N, 1)
+        scale = torch.maximum(lowest / -self.below, highest / (self.steps - 1 - self.below))
         scale.clamp_(min=LEAST_SCALE)
-        steps = torch.addcmul(self.half_up, x, 1 / scale, out=x)  # (N, I), from 0 to `STEPS`
-        rows = steps.to(torch.int8).view(torch.uint8)  # torch converts to int8 faster
-        products = torch.ops.onednn.qlinear_pointwise(
-            rows,
-            1.0,
-            self.below,
-            self.weight,
-            self.scales,
-            self.zeros,
-            None,
-            1.0,
-            0,
-            torch.float32,
-            "none",
-            [],
-            "",
-        )
+        steps = torch.addcmul(self.zero_step, x, 1 / scale, out=x).round_()  # (N, I)
+        rows = steps.to(torch.int8).view(torch.uint8)  # to int8, as torch does that fast
+        if self.steps == STEPS:
+            rows = rows.bitwise_xor_(128)  # adds 128
+        products = int8_products(rows, self.below, self.weight, self.scales, self.zeros)  # (N, O)
         return torch.addcmul(self.bias, products, scale, out=products)  # (N, O)
 
 
@@ -131,7 +145,7 @@ def int8_projections(layer: Layer, below: nn.LayerNorm) -> Projections:
         query_key_value=Int8Linear(linear(layer, "query_key_value"), norm=below),
         attention_out=Int8Linear(linear(layer, "attention_out")),
         ffn_in=Int8Linear(linear(layer, "ffn_in"), norm=layer.attention_norm),
-        ffn_out=Int8Linear(linear(layer, "ffn_out"), below=GELU_STEPS),
+        ffn_out=Int8Linear(linear(layer, "ffn_out"), below=GELU_SHARE),
     )
 
 
