@@ -10,6 +10,8 @@ same pairs, xalign and others in turn, on all and on the shortest and longest qu
 command of xalign on so many lines, the file again and again: time and memory. --quick: the share on
 the example pairs, with all instructions of the processor and with AVX2 alone, against the one that
 is kept in bin/recipes/bench.json; more than 25% below is an error. --train: steps of training.
+--device cuda: the speed of a GPU by precision and size of batches, and how its links agree with
+those of the CPU.
 """
 
 import argparse
@@ -35,7 +37,7 @@ from torch import nn
 from bin.recipes import EXAMPLES, rivals
 from xalign import Aligner
 from xalign.aligning.devices import has_fast_int8, usable_cores
-from xalign.alignment import SentencePair
+from xalign.alignment import Alignment, SentencePair
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
 from xalign.model.config import CrossAlignConfig, Precision
@@ -57,6 +59,7 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
 """Environment that limits torch and its libraries to AVX2."""
+DEVICE_BATCHES = (16_384, 65_536, 262_144)
 KEPT, TOLERANCE = Path(__file__).with_name("bench.json"), 0.25
 
 
@@ -132,6 +135,51 @@ def bench_aligning(
     return statistics.median(report.shares)
 
 
+def bench_device(pairs: list[SentencePair], rounds: int, device: str) -> None:
+    """Print the speed on a device by precision and size of batches, and how links agree.
+
+    Cutting words into pieces is timed alone, as the host does that for each device.
+    """
+    kinds: list[Precision] = precisions() if device == "cpu" else ["bf16", "fp32"]
+    first = pairs[:1000]
+    links = list(Aligner.from_pretrained(device="cpu", precision="fp32").align(first))
+    encode = Aligner.from_pretrained(device="cpu").tokenizer.encode
+    taken = seconds(lambda: [(encode(pair.src), encode(pair.tgt)) for pair in pairs])
+    print(f"one thread cuts {len(pairs) / taken:.0f} pairs/s into pieces")
+    print("| precision | pieces a batch | pairs/s | of the matrix rate | memory, MB | F1, CPU |")
+    print("|---|---|---|---|---|---|")
+    pieces = sum(len(encode(pair.src)) + len(encode(pair.tgt)) for pair in pairs)
+    for precision in kinds:
+        for batch in DEVICE_BATCHES if device != "cpu" else (None,):
+            aligner = Aligner.from_pretrained(
+                device=device, precision=precision, batch_pieces=batch
+            )
+            found = agreement(links, list(aligner.align(first)))
+            work = partial(align_all, aligner, pairs)
+            speed = statistics.median(len(pairs) / seconds(work) for _ in range(rounds))
+            sizes = aligner.network.config
+            threads = aligner.threads if device == "cpu" else 1
+            rate = product_rate(sizes.width, sizes.ffn_width, threads, precision, device)
+            operations = layer_operations(sizes) * sizes.align_layer * pieces / len(pairs)
+            memory = 0 if device == "cpu" else torch.cuda.max_memory_allocated(device) / 1e6
+            print(
+                f"| {precision} | {batch or aligner.batch_pieces:,} | {speed:.0f} "
+                f"| {operations * speed / rate:.1%} | {memory:.0f} | {found:.4f} |",
+                flush=True,
+            )
+
+
+def align_all(aligner: Aligner, pairs: list[SentencePair]) -> list[Alignment]:
+    """Alignments of all pairs."""
+    return list(aligner.align(pairs))
+
+
+def agreement(links: list[Alignment], others: list[Alignment]) -> float:
+    """F1 of the links of two alignments of the same pairs."""
+    common = sum(len(a.links & b.links) for a, b in zip(links, others, strict=True))
+    return 2 * common / sum(len(a) + len(b) for a, b in zip(links, others, strict=True))
+
+
 def precisions() -> list[Precision]:
     """Those worth measuring on this processor."""
     return ["fp32", "int8"] if has_fast_int8() else ["fp32"]
@@ -160,7 +208,7 @@ def bench_quickly(threads: int | None) -> int:
     path = str(EXAMPLES / "de-en.txt")
     pairs, code = 4 * list(read_pairs(Source(path), path)), 0
     for precision, kept in kept_shares().items():
-        share = bench_aligning(pairs, 5, threads, precision)
+        share = bench_aligning(pairs, 3, threads, precision)
         is_slow = share < (1 - TOLERANCE) * kept
         print(
             f"{precision}: {share:.2f} of the rate, kept {kept:.2f}: {'SLOW' if is_slow else 'ok'}"
@@ -333,11 +381,15 @@ def main() -> None:
     parser.add_argument("--rivals", metavar="FOLDER", help="install others there, and run them too")
     parser.add_argument("--sizes", help="how time grows: numbers of pairs, as 1000,100000")
     parser.add_argument("--quick", action="store_true", help="compare with the shares kept")
+    parser.add_argument("--device", help="speed on cuda, by precision and size of batches; or cpu")
     parser.add_argument("--train", action="store_true", help="measure steps of training instead")
     parser.add_argument("--batch-pieces", type=int, default=4096, help="of a step of training")
     options = parser.parse_args()
     if options.train:
         bench_training(options.corpus, options.rounds, options.threads, options.batch_pieces)
+    elif options.device:
+        pairs = list(read_pairs(Source(options.corpus), options.corpus))
+        bench_device(pairs, options.rounds, options.device)
     elif options.quick:
         sys.exit(bench_quickly(options.threads))
     elif options.rivals:
