@@ -33,6 +33,7 @@ hypothesis.settings.register_profile("xalign", deadline=None, derandomize=True)
 hypothesis.settings.register_profile(
     "soak", deadline=None, derandomize=False, database=None, max_examples=1000
 )
+hypothesis.settings.register_profile("few", deadline=None, derandomize=True, max_examples=20)
 hypothesis.settings.load_profile("xalign")
 
 FUZZ = int(os.environ.get("XALIGN_FUZZ", "1"))

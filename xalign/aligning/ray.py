@@ -25,8 +25,8 @@ from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
 from xalign.weights.checkpoint import digest
 
-BLOCK_BYTES = 1 << 20
-"""Approximate size of a block: a minute's work for one core."""
+LEAST_BLOCK_BYTES, BLOCK_BYTES, MANY_BLOCKS = 1 << 16, 1 << 20, 128
+"""Sizes of a block, at most a minute's work for one core, and blocks of a corpus that is short."""
 NAMED_ERRORS = 5
 
 
@@ -49,6 +49,12 @@ class Done:
     windowed: int
     bad: int
     errors: tuple[tuple[int, str], ...]
+
+
+def block_bytes(corpus: Path) -> int:
+    """Size of the blocks of a corpus: small enough that many workers have several each."""
+    length = corpus.stat().st_size if corpus.exists() else 0
+    return max(LEAST_BLOCK_BYTES, min(BLOCK_BYTES, length // MANY_BLOCKS))
 
 
 def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
@@ -157,7 +163,7 @@ def align_with_ray(
     settings: AlignerSettings,
     *,
     workers: int | None = None,
-    size: int = BLOCK_BYTES,
+    size: int | None = None,
 ) -> Iterator[tuple[Done, int]]:
     """Align ``corpus`` into ``target``; yield each finished block and the number of all blocks.
 
@@ -167,6 +173,7 @@ def align_with_ray(
 
     Errors: `InputError`, `EngineError` when Ray is not installed, or a block cannot be aligned.
     """
+    size = size or block_bytes(corpus)
     blocks = cut_into_blocks(corpus, size)
     parts = open_parts(corpus, target, settings, size)
     found = {block.number: report_of(parts, block.number) for block in blocks}
