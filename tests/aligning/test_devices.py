@@ -8,6 +8,7 @@ from xalign.aligning.devices import (
     choose_device,
     choose_devices,
     choose_precision,
+    gpu_batch_pieces,
     usable_cores,
 )
 from xalign.errors import DeviceError
@@ -56,6 +57,19 @@ def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) ->
     assert Aligner.from_pretrained("e5-small", device="cpu", layer=0).threads == 3
     monkeypatch.delattr("os.sched_getaffinity")
     assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "expected"), [((1, 80), 16_384), ((8, 8), 61_035), ((140, 140), 131_072)]
+)
+def test_batches_on_gpus_follow_the_least_free_memory(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: tuple[int, ...], expected: int
+) -> None:
+    free = iter(gigabytes)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (next(free) * 10**9, 0))
+    devices = [torch.device("cuda", k) for k in range(len(gigabytes))]
+    assert gpu_batch_pieces(devices, threads=2) == expected
+    assert gpu_batch_pieces([torch.device("mps")], threads=2) == 16_384
 
 
 def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

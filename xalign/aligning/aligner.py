@@ -13,7 +13,12 @@ import numpy as np
 import torch
 
 from xalign.aligning.batching import map_in_order
-from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
+from xalign.aligning.devices import (
+    choose_devices,
+    choose_precision,
+    gpu_batch_pieces,
+    usable_cores,
+)
 from xalign.aligning.memory import HEAP, SHELF
 from xalign.aligning.networks import network_on
 from xalign.aligning.settings import AlignerSettings
@@ -32,7 +37,7 @@ from xalign.weights.checkpoint import Checkpoint, load
 
 Pairs = Iterable[Any]
 """Sentence pairs, in one of the forms that `as_pairs` takes."""
-CPU_BATCH_PIECES, GPU_BATCH_PIECES = 1024, 16384
+CPU_BATCH_PIECES = 1024
 RANGE = "<range>"
 """Takes the place of a Bible verse whose text stands in the verse before it."""
 NAMED_FAILURES = 5
@@ -147,12 +152,13 @@ class Aligner:
         devices = choose_devices(settings.device)
         HEAP.tidy()
         is_gpu = devices[0].type != "cpu"
-        default_pieces = GPU_BATCH_PIECES if is_gpu else CPU_BATCH_PIECES
+        threads = GPU_THREADS if is_gpu else settings.threads or usable_cores()
+        default_pieces = gpu_batch_pieces(devices, threads) if is_gpu else CPU_BATCH_PIECES
         aligner = cls(
             checkpoint,
             devices=devices,
             precision=choose_precision(settings.precision, devices[0]),
-            threads=GPU_THREADS if is_gpu else settings.threads or usable_cores(),
+            threads=threads,
             batch_pieces=settings.batch_pieces or default_pieces,
             compiled=settings.compiled,
             reload=partial(checkpoint_of, settings),

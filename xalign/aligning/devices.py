@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Sequence
 
 import torch
 
@@ -10,6 +11,8 @@ from xalign.errors import DeviceError
 
 logger = logging.getLogger(__name__)
 
+GPU_PIECES, GPU_PIECE_BYTES = (16_384, 131_072), 65_536
+"""The least and the most pieces of a batch on a GPU, and the memory that each may take there."""
 DTYPES = {
     "fp32": torch.float32,
     "int8": torch.float32,
@@ -63,6 +66,16 @@ def choose_devices(names: str) -> list[torch.device]:
     if len({device.type for device in devices}) > 1:
         raise DeviceError(f"devices {names}: expected devices of one kind; use --shard for others")
     return devices
+
+
+def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
+    """Pieces to align at once on GPUs, for each of their ``threads``, by the memory that is free.
+
+    An estimate: a batch that does not fit after all is halved.
+    """
+    free = [torch.cuda.mem_get_info(device)[0] for device in devices if device.type == "cuda"]
+    pieces = min(free, default=0) // (threads * GPU_PIECE_BYTES)
+    return max(GPU_PIECES[0], min(pieces, GPU_PIECES[1]))
 
 
 def has_fast_int8() -> bool:
