@@ -66,7 +66,7 @@ def tiny_tokenizer() -> Tokenizer:
         mask=1,
         num_pieces=95,
         file="tokenizer.json",
-        content=b"{}",
+        content=lambda: b"{}",
     )
 
 

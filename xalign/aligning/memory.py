@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xalign.weights.embedded import begin_loading
+from xalign.weights.embedded import begin_loading, forget_pages
 
 SHELF_BYTES = 1 << 20
 TIDY_SECONDS = 1.0
@@ -43,10 +43,11 @@ class Heap:
         self._last = time.monotonic()
 
     def tidy(self) -> None:
-        """Return free memory to the system."""
+        """Return free memory to the system, and pages of the encoder's file."""
         self._last = time.monotonic()
         if self._trim is not None:
             self._trim(0)
+        forget_pages()
 
     def tidy_seldom(self) -> None:
         """The same, at most once every `TIDY_SECONDS`."""

@@ -51,6 +51,14 @@ def embedded_encoder() -> tuple[PackedEncoder, Tokenizer]:
     return prepare_embedded_encoder().result()
 
 
+def forget_pages() -> None:
+    """Give pages of the encoder's file back to the system, if it has been read."""
+    if prepare_embedded_encoder.cache_info().currsize:
+        future = prepare_embedded_encoder()
+        if future.done() and not future.exception():
+            future.result()[0].forget_pages()
+
+
 def read_embedded_encoder() -> tuple[PackedEncoder, Tokenizer]:
     """The encoder, and its tokenizer, checked on known words.
 

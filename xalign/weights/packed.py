@@ -6,9 +6,11 @@ is fp32 or made of 4-bit blocks of 32 weights: an fp16 scale, then 16 bytes whos
 weights 0-15 and whose high halves are weights 16-31; a weight is (half - 8) * scale.
 """
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import itertools
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,14 @@ class PackedEncoder:
     pad: int
     unk: int
     tensors: dict[str, NDArray[Any]]
+    mapped: mmap.mmap | None = None
+
+    def forget_pages(self) -> None:
+        """Give pages of the mapped file that were read back to the system; they are read again when
+        they are needed.
+        """
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
@@ -93,7 +103,7 @@ def read_packed_file(path: Path, sha256: str = SHA256) -> PackedEncoder:
     try:
         with path.open("rb") as file:  # through a buffer, so that the bytes do not stay in memory
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        data = np.memmap(path, dtype=np.uint8, mode="c")
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if found != sha256:
@@ -101,7 +111,8 @@ def read_packed_file(path: Path, sha256: str = SHA256) -> PackedEncoder:
             f"{path}: expected SHA-256 {sha256}, found {found}; "
             f"run 'pip install --force-reinstall {PACKAGE}==0.3.0'"
         )
-    return parse_packed(data, str(path))
+    encoder = parse_packed(np.frombuffer(mapped, np.uint8), str(path))
+    return dataclasses.replace(encoder, mapped=mapped)
 
 
 class Cursor:

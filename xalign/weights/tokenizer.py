@@ -79,7 +79,8 @@ class Tokenizer:
     ``cut`` returns the pieces of a word. A word without any piece (of zero-width characters,
     say) becomes ``unk``, so that none is lost. The piece ``start`` only marks that a word begins:
     before other pieces it belongs to no word, as it is no evidence for a link. A model folder
-    keeps the tokenizer as the ``content`` of a ``file``. Training hides pieces by ``mask``.
+    keeps the tokenizer as the content of a ``file``, which ``content`` returns. Training hides
+    pieces by ``mask``.
     """
 
     def __init__(
@@ -93,12 +94,17 @@ class Tokenizer:
         mask: int | None,
         num_pieces: int,
         file: str,
-        content: bytes,
+        content: Callable[[], bytes],
     ) -> None:
         self.num_pieces = num_pieces
         self.bos, self.eos, self.unk, self.start, self.mask = bos, eos, unk, start, mask
-        self.file, self.content = file, content
+        self.file, self._content = file, content
         self._known = WordPieces(cut, unk)
+
+    @property
+    def content(self) -> bytes:
+        """The tokenizer as the content of its file."""
+        return self._content()
 
     def encode(self, words: Sequence[str]) -> PieceSentence:
         """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each (-1: none)."""
@@ -140,7 +146,7 @@ def sentencepiece_tokenizer(model: bytes) -> Tokenizer:
         mask=mask,
         num_pieces=processor.get_piece_size(),
         file="sentencepiece.model",
-        content=model,
+        content=processor.serialized_model_proto,
     )
 
 
@@ -166,7 +172,7 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
         mask=first_known(tokenizer, "[MASK]", MASK),
         num_pieces=1 + max(tokenizer.get_vocab().values()),
         file="tokenizer.json",
-        content=tokenizer.to_str().encode(),
+        content=lambda: tokenizer.to_str().encode(),
     )
 
 
