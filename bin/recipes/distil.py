@@ -35,7 +35,8 @@ SHARE = 0.6
 
 
 def with_layers(checkpoint: Checkpoint, numbers: Sequence[int]) -> Checkpoint:
-    """A model with only the layers of these ``numbers``, counted from 0, in this order."""
+    """A model with only the layers of these ``numbers``, counted from 0, in rising order."""
+    numbers = sorted(set(numbers))
     network, depth = checkpoint.network, checkpoint.network.config.num_self_layers
     num_self = sum(number < depth for number in numbers)
     network.layers = nn.ModuleList(network.layers[number] for number in numbers)
@@ -55,10 +56,10 @@ def distil(recipe: Recipe, data: Path, layers: Sequence[int], output: Path, rate
     recipe.dev(data / "gold" / "dev")
     labels = {name: str(labelled(recipe, name)) for name in text}
     start = recipe.path(f"layers-{'-'.join(map(str, layers))}")
-    if not start.exists():
+    if not (start / "config.json").exists():
         save_folder(with_layers(load(), layers), start)
     rates = ["--lr", rate, "--self-lr", rate, "--mask-rate", "0"]
-    learnt = recipe.train(f"{start.name}-learnt", str(start), human, labels, SHARE, rates)
+    learnt = recipe.train(f"{start.name}-{rate}", str(start), human, labels, SHARE, rates)
     texts = [str(recipe.path(f"text/{name}.txt")) for name in text]
     ship(with_pair_head(str(learnt), texts, recipe.scale.pairs), output)
 

@@ -254,10 +254,10 @@ def mutation(given: argparse.Namespace) -> None:
         found = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())
         caught = sum(found[name] for name in ("killed", "timeout", "segfault", "suspicious"))
         count = caught + found["survived"] + found["no_tests"]
-        say(f"| {sources} | {count} | {caught / count:.1%} |")
+        say(f"| {sources} | {count} | {caught / max(1, count):.1%} |")
         killed, total = killed + caught, total + count
-        shutil.copytree(folder / "mutants", folder / f"of-{Path(sources).stem}-{count}")
-    say(f"| all | {total} | {killed / total:.1%} |")
+        shutil.copytree(folder / "mutants", folder / f"of-{Path(sources).parent.name}-{count}")
+    say(f"| all | {total} | {killed / max(1, total):.1%} |")
     check(killed >= given.share * total, f"tests find {given.share:.0%} of all changes")
 
 

@@ -1,16 +1,20 @@
 """Pages in the terminal: keys, thresholds, sizes; and the whole of it in a terminal of its own."""
 
+import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from xalign.alignment import GoldAlignment, SentencePair
+from xalign.cli import pager
 from xalign.cli.pager import HELP, Keys, Pages, folded, turn_pages
 from xalign.errors import XalignError
 from xalign.view.pairs import Found, ViewedPair
@@ -134,6 +138,26 @@ def test_worse_is_by_the_aligner_and_threshold_that_are_shown() -> None:
     shown = pages()
     press(shown, "a")
     assert [shown.pairs[k].number for k in shown._order()] == [2, 1, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix stops jobs")
+def test_ctrl_z_stops_the_job_while_the_terminal_is_the_shells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys, events = iter(["n", "\x1a", "q"]), list[object]()
+
+    @contextlib.contextmanager
+    def keyboard() -> Iterator[Callable[[], str]]:
+        events.append("taken")
+        yield lambda: next(keys)
+        events.append("given back")
+
+    monkeypatch.setattr(pager, "keyboard", keyboard)
+    monkeypatch.setattr("os.kill", lambda *sent: events.append(sent))
+    shown = pages()
+    turn_pages(shown.pairs, shown.aligners)
+    stopped = (0, signal.SIGTSTP)
+    assert events == ["taken", "given back", stopped, "taken", "given back"]
 
 
 @pytest.mark.slow

@@ -97,7 +97,15 @@ def test_if_one_output_fails_none_appears(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "old"
 
 
-def test_if_one_output_cannot_be_moved_all_places_are_as_they_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_links", [True, False])
+def test_if_one_output_cannot_be_moved_all_places_are_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
     paths = [tmp_path / name for name in ("old", "new", "blocked")]
     paths[0].write_text("before")
 

@@ -37,6 +37,8 @@ def test_a_missing_package_is_told_by_whoever_needs_it(monkeypatch: pytest.Monke
     prepare_embedded_encoder()
     with pytest.raises(ModelError, match="run 'pip install no-such-package"):
         embedded_encoder()
+    monkeypatch.undo()  # it was installed meanwhile
+    assert embedded_encoder()[0].num_layers == 12
 
 
 def test_it_needs_no_torch() -> None:

@@ -100,7 +100,7 @@ class Aligner:
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
         self.where = f"{','.join(map(str, devices))} ({precision})"
         self.counts = Counts()
-        self._device, self._is_exact = devices[0], precision == "fp32"
+        self._device, self.precision = devices[0], precision
         self._reload = reload or (lambda: checkpoint)
         self._exact: CrossAlign | None = None
         self._lock = threading.Lock()
@@ -305,7 +305,7 @@ class Aligner:
         finally:
             self._free.put(network)
         failed = [k for k, words in enumerate(found) if words is None]
-        if failed and not self._is_exact:
+        if failed and self.precision != "fp32":
             again = self._results(self._exact_network(), [windows[k] for k in failed], only_links)
             for k, words in zip(failed, again, strict=True):
                 found[k] = words

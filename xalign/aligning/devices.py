@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 GPU_PIECES, GPU_PIECE_BYTES = (16_384, 131_072), 65_536
 """The least and the most pieces of a batch on a GPU, and the memory that each may take there."""
+GPU_SHARE = 0.6
+"""Share of a GPU's free memory for batches; weights and libraries take the rest."""
 DTYPES = {
     "fp32": torch.float32,
     "int8": torch.float32,
@@ -74,7 +76,7 @@ def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
     An estimate: a batch that does not fit after all is halved.
     """
     free = [torch.cuda.mem_get_info(device)[0] for device in devices if device.type == "cuda"]
-    pieces = min(free, default=0) // (threads * GPU_PIECE_BYTES)
+    pieces = int(GPU_SHARE * min(free, default=0)) // (threads * GPU_PIECE_BYTES)
     return max(GPU_PIECES[0], min(pieces, GPU_PIECES[1]))
 
 

@@ -21,7 +21,7 @@ SELDOM = 100_000
 
 
 def prepare_process(model: str) -> None:
-    """Prepare a process that streams pairs through a ``model``: before torch is imported.
+    """Prepare a process that streams pairs through a ``model``, best before torch is imported.
 
     What the model needs and torch does not is read in the background. Python seldom collects
     garbage: a stream makes no cycles, and looking through all pairs in memory takes longer than

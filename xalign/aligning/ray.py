@@ -9,6 +9,7 @@ joined in order. All workers must see corpus and output.
 import dataclasses
 import json
 import logging
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from xalign.io.pharaoh import pharaoh
 from xalign.weights.checkpoint import digest
 
 LEAST_BLOCK_BYTES, BLOCK_BYTES, MANY_BLOCKS = 1 << 16, 1 << 20, 128
-"""Sizes of a block, at most a minute's work for one core, and blocks of a corpus that is short."""
+"""Least and largest size of a block, at most a minute's work for one core, and the number of blocks
+of a corpus between them."""
 NAMED_ERRORS = 5
 
 
@@ -191,6 +193,15 @@ def align_with_ray(
     shutil.rmtree(parts)
 
 
+def gpu_share(gpus: int, workers: int) -> float:
+    """Share of a GPU for each of some ``workers``, so that all of them find their place.
+
+    >>> gpu_share(0, 4), gpu_share(8, 2), gpu_share(1, 4), gpu_share(2, 3)
+    (0.0, 1.0, 0.25, 0.5)
+    """
+    return 1 / math.ceil(workers / gpus) if gpus else 0.0
+
+
 def run_workers(
     corpus: Path, parts: Path, settings: AlignerSettings, blocks: list[Block], workers: int | None
 ) -> Iterator[Done]:
@@ -211,8 +222,9 @@ def run_workers(
     gpus = 0 if settings.device == "cpu" else int(resources.get("GPU", 0))
     if not gpus:
         settings = dataclasses.replace(settings, threads=settings.threads or 1)
-    count = workers or gpus or max(1, int(resources["CPU"]) // (settings.threads or 1))
-    count = min(count, len(blocks))
+    most = max(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
+    cores = min(settings.threads or 1, most)  # of one machine, on which a worker has to fit
+    count = min(workers or gpus or max(1, int(resources["CPU"]) // cores), len(blocks))
     rows = ray.data.from_items(
         [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
     )
@@ -220,8 +232,8 @@ def run_workers(
         Worker,
         fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
         compute=ray.data.ActorPoolStrategy(size=count),
-        num_gpus=min(1, gpus / count),
-        num_cpus=0 if gpus else settings.threads,
+        num_gpus=gpu_share(gpus, count),
+        num_cpus=0 if gpus else cores,
     )
     try:
         for row in reports.iter_rows():

@@ -119,7 +119,11 @@ class Workers:
 
     engine: Annotated[Engine, Setting("ray: workers on one machine or a cluster.")] = "local"
     workers: Annotated[
-        int | None, Setting("Ray workers; default: one per GPU, or per core.", min=1)
+        int | None,
+        Setting(
+            "Ray workers; default: one per GPU, else one for every --threads cores.",
+            min=1,
+        ),
     ] = None
 
 

@@ -148,12 +148,14 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
 
     from xalign.aligning.aligner import Aligner, checkpoint_of
     from xalign.aligning.devices import choose_devices
+    from xalign.model.quantized import exact_steps
     from xalign.weights.checkpoint import digest
 
     choose_devices(job.settings.device)  # before a model is loaded for one that is not there
     checkpoint = checkpoint_of(job.settings)
     model = digest(checkpoint)  # before the aligner takes its weights
     aligner = Aligner.from_checkpoint(checkpoint, job.settings)
+    steps = exact_steps() if aligner.precision == "int8" else None
     taken = dataclasses.asdict(job.inputs)
     options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
     options |= dataclasses.asdict(job.wanted) | dataclasses.asdict(job.words)
@@ -167,7 +169,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
         "device": aligner.where,
         "version of xalign": xalign.__version__,
         "version of torch": torch.__version__,
-        "processor": torch.backends.cpu.get_cpu_capability(),
+        "processor": [torch.backends.cpu.get_cpu_capability(), steps],
     }
     return aligner, identity
 

@@ -201,7 +201,7 @@ def turn_pages(pairs: Sequence[ViewedPair], aligners: Sequence[str]) -> None:
                 size = console.size
                 show(console, pages.lines(size.width, size.height))
             key = read_key()
-            if key and KEYS.get(key) == "suspend":
+            if key and KEYS.get(key) == "suspend" and sys.platform != "win32":
                 held.close()  # the terminal is the shell's until the job goes on
                 os.kill(0, signal.SIGTSTP)
                 read_key = open_screen(console, held)

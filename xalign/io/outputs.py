@@ -149,20 +149,30 @@ def move_together(parts: Sequence[tuple[Path, Path]]) -> None:
 def restored_on_error(parts: Sequence[tuple[Path, Path]]) -> Iterator[None]:
     """When an error leaves the block, all places are as they were, also those moved to before it.
 
-    Each of ``parts`` is in a folder of its own, which keeps a link to the file it replaces.
+    Each of ``parts`` is in a folder of its own, which keeps the file that it replaces.
     """
     kept = {part: part.with_name(f"{part.name}{BEFORE}") for part, _ in parts}
+    new = {part for part, target in parts if not target.exists()}
     for part, target in parts:
-        with contextlib.suppress(OSError):  # nothing was there, or the disk has no hard links
-            kept[part].hardlink_to(target)
+        if part not in new:
+            keep(target, kept[part])
     try:
         yield
     except BaseException:
         for part, target in parts:
             if not part.exists():
                 with contextlib.suppress(OSError):
-                    kept[part].replace(target) if kept[part].exists() else target.unlink()
+                    target.unlink() if part in new else kept[part].replace(target)
         raise
+
+
+def keep(target: Path, kept: Path) -> None:
+    """Keep the file at ``target`` under a second name, or as a copy on disks without hard links."""
+    try:
+        kept.hardlink_to(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            shutil.copy2(target, kept)
 
 
 @contextlib.contextmanager

@@ -48,7 +48,11 @@ def embedded_encoder() -> tuple[PackedEncoder, Tokenizer]:
 
     Errors: `ModelError` when it is missing, or another than expected.
     """
-    return prepare_embedded_encoder().result()
+    try:
+        return prepare_embedded_encoder().result()
+    except Exception:  # what is missing may be there at the next try
+        prepare_embedded_encoder.cache_clear()
+        raise
 
 
 def forget_pages() -> None:

@@ -4,6 +4,7 @@ A file is read only if it is a regular one inside its folder. Names, shapes and 
 compared with what the configuration promises before memory is taken for any of them.
 """
 
+import itertools
 import math
 import os
 import stat
@@ -118,12 +119,15 @@ def read_weights(path: Path, expected: Shapes, *, may_lack: bool = False) -> "di
             raise ModelError(f"{path}: weights do not fit config.json: {name}: {sizes}")
     check_memory(found, path)
     weights = {}
-    with path.open("rb") as file:  # one by one, so that each can be freed alone
-        for name, place in places.items():
-            file.seek(place.start)
-            stored = torch.from_numpy(np.fromfile(file, np.uint8, place.size))
-            data = stored.view(getattr(torch, FLOATS[place.kind])).reshape(place.shape)
-            weights[name] = finite(data, name, path)
+    try:
+        with path.open("rb") as file:  # one by one, so that each can be freed alone
+            for name, place in places.items():
+                file.seek(place.start)
+                stored = torch.from_numpy(np.fromfile(file, np.uint8, place.size))
+                data = stored.view(getattr(torch, FLOATS[place.kind])).reshape(place.shape)
+                weights[name] = finite(data.float() if place.kind == "F64" else data, name, path)
+    except (OSError, RuntimeError) as error:  # or the file has become shorter
+        raise ModelError(f"{path}: cannot be read: {error}") from error
     return weights
 
 
@@ -192,6 +196,9 @@ def parse_header(header: Any, start: int, end: int) -> dict[str, Place]:
         if not 0 <= a <= b <= end - start or b - a != math.prod(shape) * BYTES[dtype]:
             raise ValueError(f"{name}: its place in the file does not fit its shape")
         places[name] = Place(dtype, tuple(shape), start + a, b - a)
+    ordered = sorted(places.values(), key=lambda place: (place.start, place.size))
+    if any(one.start + one.size > other.start for one, other in itertools.pairwise(ordered)):
+        raise ValueError("places of weights overlap")
     return places
 
 
