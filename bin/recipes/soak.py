@@ -211,7 +211,7 @@ MUTATED = {
     "xalign/links/metrics.py": "tests/links/test_metrics.py",
     "xalign/links/symmetrize.py": "tests/links/test_symmetrize.py",
     "xalign/links/projection.py": "tests/links/test_projection.py",
-    "xalign/model/extraction.py": "tests/model/test_extraction.py",
+    "xalign/model/extraction.py": "tests/model",
     "xalign/training/losses.py": "tests/training/test_losses.py",
     "xalign/aligning/windows.py": "tests/aligning/test_windows.py",
 }

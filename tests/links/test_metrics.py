@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import GOLD_TEST, needs_gold_test
 from xalign.alignment import Alignment, GoldAlignment
 from xalign.cli.report import as_records, open_gold, open_scored
-from xalign.links.metrics import Score, interval, p_value, score_pair, worst
+from xalign.links.metrics import Score, chunks, interval, p_value, score_pair, worst
 from xalign.reading import score
 
 
@@ -98,6 +98,20 @@ def test_p_is_the_share_of_all_swaps_that_part_the_rates_as_far() -> None:
         sum(apart(swaps) >= found - 1e-12 for swaps in itertools.product((0, 1), repeat=8)) / 256
     )
     assert p_value(ours, theirs, 20_000) == pytest.approx(exact, abs=0.02)
+
+
+def test_scores_are_added_count_by_count() -> None:
+    assert (Score(5, 4, 6, 3, 4) + Score(1, 1, 2, 0, 1)).counts == (6, 5, 8, 3, 5)
+
+
+def test_samples_are_the_same_each_time_and_all_are_drawn() -> None:
+    pairs = [Score(k, 4, 4, k // 2, k // 2) for k in range(1, 9)]
+    others = [Score(k, 4, 4, k // 3, k // 3) for k in range(1, 9)]
+    assert interval(pairs, 1500) == interval(pairs, 1500)
+    assert p_value(pairs, others, 1500) == p_value(pairs, others, 1500)
+    for samples in (1, 999, 1000, 1001, 2500):
+        assert sum(chunks(samples)) == samples
+        assert 0 < min(chunks(samples)) <= max(chunks(samples)) <= 1000
 
 
 def test_the_worst_pairs_have_the_most_mistakes() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.links.conftest import links
-from xalign.links.projection import Resolved, project_spans, read_bio, write_bio
+from xalign.alignment import ScoredAlignment
+from xalign.links.projection import LabelledSpan, Resolved, project_spans, read_bio, write_bio
 
 
 @given(st.lists(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"])))
@@ -40,3 +41,26 @@ def test_spans_are_carried_over(
     spans = project_spans(read_bio(tags.split()), links(alignment), 3, resolved)
     assert " ".join(write_bio(spans, 3)) == expected
     assert (resolved.contested, resolved.split, resolved.lost, resolved.carried) == counts
+
+
+def test_counts_add_up_over_pairs_and_probabilities_over_links() -> None:
+    resolved, spans = Resolved(), [LabelledSpan("PER", 0, 2), LabelledSpan("LOC", 2, 3)]
+    contested = ScoredAlignment({(0, 0): 0.4, (1, 0): 0.4, (2, 0): 0.7})
+    split = ScoredAlignment({(0, 0): 0.9, (3, 1): 0.9, (1, 2): 0.9})
+    for _ in range(2):
+        assert project_spans(spans, contested, 1, resolved) == [LabelledSpan("PER", 0, 1)]
+        assert project_spans(spans, split, 3, resolved) == [LabelledSpan("PER", 0, 1)]
+    counts = (resolved.contested, resolved.split, resolved.lost, resolved.carried)
+    assert counts == (2, 2, 4, 4)
+
+
+def test_spans_are_in_the_order_of_the_target() -> None:
+    spans = [LabelledSpan("A", 0, 1), LabelledSpan("B", 1, 2)]
+    found = project_spans(spans, ScoredAlignment({(0, 1): 0.9, (1, 0): 0.9}), 2, Resolved())
+    assert found == [LabelledSpan("B", 0, 1), LabelledSpan("A", 1, 2)]
+
+
+def test_labels_may_have_hyphens_and_a_span_that_ended_is_not_continued() -> None:
+    assert read_bio(["B-a-b", "I-a-b"]) == [LabelledSpan("a-b", 0, 2)]
+    assert read_bio(["B-x", "O", "I-x"]) == [LabelledSpan("x", 0, 1), LabelledSpan("x", 2, 3)]
+    assert read_bio(["B-x", "E-x", "I-x"]) == [LabelledSpan("x", 0, 2), LabelledSpan("x", 2, 3)]
