@@ -1,15 +1,20 @@
-"""The paper's ablations at the scale of a CPU: no training, TLM, SSA, for n cross layers, every c.
+"""The paper's ablations: no training, TLM, SSA, for n cross layers, every c.
 
 Every network keeps seven self-attention layers of the embedded encoder, puts its cross layers on
 top, sees the same data in the same steps, and learns the links of the same teacher, the untrained
 encoder. Links are read off the first cross layer (without any, the last layer) by the same rule,
-with scale and threshold chosen on the same development sets. What was done already in the output
-folder is not done again.
+with scale and threshold chosen on the same development sets. By default it is at the scale of a CPU.
+What was done already in the output folder is not done again, and a stage that was stopped goes on.
+
+The paper's setting, a bilingual model on text of the domain:
+
+    bin/reproduce -i kyoto.txt --dev kftt.txt -n 0 1 2 --steps 1250 --batch-pieces 8192 --own-labels
 """
 
 import argparse
 import json
 import math
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +24,7 @@ from typing import Any
 
 from bin.recipes import EXAMPLES
 from xalign.aligning.devices import usable_cores
+from xalign.training.run import read_metrics
 from xalign.training.settings import (
     FinetuneSettings,
     InitCross,
@@ -37,6 +43,8 @@ from xalign.weights.checkpoint import load
 SAME = Schedule(steps=40, warmup=10, batch_pieces=4096, mask_rate=0.3, seed=1)
 STAGE_1 = replace(SAME, lr=3e-4, self_lr=5e-5)
 STAGE_2 = replace(SAME, lr=1.5e-4, self_lr=1.5e-4)
+EVERY = 100
+"""Steps between two checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,24 @@ VARIANTS = (
 )
 
 
-def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, *, tiny: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How each stage trains: stage 1 and stage 2 for every variant, by the links of a teacher.
+
+    The ``teacher`` is a model, or None for the network's own links after stage 1, as in the paper.
+    """
+
+    variants: Sequence[Variant] = VARIANTS
+    stage_1: Schedule = STAGE_1
+    stage_2: Schedule = STAGE_2
+    teacher: str | None = "e5-small"
+    device: str = "cpu"
+
+
+def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, plan: Plan) -> None:
     """Train every variant, and write ``results.json``, ``results.md`` and ``results.png``."""
-    machine = Machine(device="cpu", threads=usable_cores(), cache=output / "corpora")
-    results = [run_one(variant, corpora, dev, output, machine, tiny) for variant in VARIANTS]
+    machine = Machine(device=plan.device, threads=usable_cores(), cache=output / "corpora")
+    results = [run_one(variant, corpora, dev, output, machine, plan) for variant in plan.variants]
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     text = as_tables(results)
     (output / "results.md").write_text(text)
@@ -84,9 +106,12 @@ def run_one(
     dev: Sequence[str],
     output: Path,
     machine: Machine,
-    tiny: bool,
+    plan: Plan,
 ) -> dict[str, Any]:
-    """Mean AER of a variant untrained, after TLM, and after SSA; and by layer after TLM."""
+    """Mean AER of a variant untrained, after TLM, and after SSA; and by layer after TLM.
+
+    A stage that was stopped goes on from its last checkpoint.
+    """
     folder = output / variant.name
     result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
     text = Text(input=tuple(corpora), weight=(1.0,) * len(corpora), dev=tuple(dev))
@@ -96,29 +121,40 @@ def run_one(
         init_cross=variant.init,
         align_layer=variant.align_layer,
     )
-    labels = Labels(teacher="e5-small", average="geometric", loss="words")
+    labels = Labels(teacher=plan.teacher, average="geometric", loss="words")
     for stage, schedule in (
-        ("none", replace(STAGE_1, steps=0)),
-        ("tlm", STAGE_1),
-        ("ssa", STAGE_2),
+        ("none", replace(plan.stage_1, steps=0)),
+        ("tlm", plan.stage_1),
+        ("ssa", plan.stage_2),
     ):
-        if tiny:
-            schedule = replace(schedule, steps=min(2, schedule.steps), batch_pieces=500)
-        schedule = replace(schedule, every=max(1, schedule.steps))
-        if not (folder / stage / "config.json").exists():
+        schedule = replace(schedule, every=max(1, min(EVERY, schedule.steps)))
+        done = steps_done(folder / stage)
+        if done is None:  # stopped before its first checkpoint
+            shutil.rmtree(folder / stage, ignore_errors=True)
+        if done != schedule.steps:
             print(f"{variant.name}: {stage}", file=sys.stderr, flush=True)
             if stage == "ssa":
                 second = FinetuneSettings(
                     model=str(folder / "tlm"), text=text, labels=labels, schedule=schedule
                 )
-                finetune(second, machine, folder / stage, resume=False, show=lambda _: None)
+                finetune(
+                    second, machine, folder / stage, resume=done is not None, show=lambda _: None
+                )
             else:
                 first = TrainSettings(text=text, start=start, schedule=schedule)
-                train_tlm(first, machine, folder / stage, resume=False, show=lambda _: None)
+                train_tlm(
+                    first, machine, folder / stage, resume=done is not None, show=lambda _: None
+                )
         *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()
         result[stage] = json.loads(last)["mean_aer"]
     result["by_layer"] = layers_after_tlm(variant, folder, dev, machine)
     return result
+
+
+def steps_done(folder: Path) -> int | None:
+    """Steps of a run up to its last checkpoint; None before the first one."""
+    records = read_metrics(folder / "metrics.jsonl")
+    return int(records[-1]["step"]) if records else None
 
 
 def layers_after_tlm(
@@ -197,15 +233,31 @@ def main() -> None:
     parser.add_argument("-i", "--input", action="append", default=[], help="a corpus; repeat")
     parser.add_argument("--dev", action="append", default=[], help="pairs beside gold; repeat")
     parser.add_argument("-o", "--output", help="folder of all runs and results")
+    parser.add_argument("--steps", type=int, default=40, help="of each stage")
+    parser.add_argument("--batch-pieces", type=int, default=4096)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-n", type=int, nargs="+", help="numbers of cross layers; default: all")
+    parser.add_argument("--own-labels", action="store_true", help="SSA by the network's own links")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     parser.add_argument("--tiny", action="store_true", help="a minute, on the example pairs")
     options = parser.parse_args()
+    size = (2, 500) if options.tiny else (options.steps, options.batch_pieces)
+    chosen = {"seed": options.seed, "precision": options.precision}
+    stages = [
+        replace(stage, steps=size[0], batch_pieces=size[1], **chosen)
+        for stage in (STAGE_1, STAGE_2)
+    ]
+    variants = VARIANTS if options.n is None else [Variant(number) for number in options.n]
+    teacher = None if options.own_labels else "e5-small"
+    plan = Plan(variants, stages[0], stages[1], teacher, options.device)
     if options.tiny:
         with tempfile.TemporaryDirectory() as folder:
-            run_all(*tiny_data(Path(folder)), Path(options.output or folder), tiny=True)
+            run_all(*tiny_data(Path(folder)), Path(options.output or folder), plan)
     elif not (options.input and options.dev and options.output):
         parser.error("expected -i, --dev and -o, or --tiny")
     else:
-        run_all(options.input, options.dev, Path(options.output), tiny=False)
+        run_all(options.input, options.dev, Path(options.output), plan)
 
 
 if __name__ == "__main__":
