@@ -227,7 +227,8 @@ also_copy = ["xalign", "bin", "docs", "tests", "README.md", "LICENSE"]
 def mutation(given: argparse.Namespace) -> None:
     """Change the code of chosen modules in small ways, and count the changes that tests find.
 
-    Of the changes in each function, those are tried whose numbers end in one of ``digits``.
+    Of the changes in each function, those are tried whose numbers end in one of ``digits``. Each is
+    tried in a fork of one process, in which threads of torch's libraries would hang.
     """
     folder = fresh_folder(given.work)
     listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True).stdout
@@ -249,7 +250,11 @@ def mutation(given: argparse.Namespace) -> None:
         for command in (tried, ["export-cicd-stats"]):
             with (folder / "mutmut.log").open("ab") as log:
                 done = subprocess.run(
-                    [sys.executable, "-m", "mutmut", *command], cwd=folder, stdout=log, stderr=log
+                    [sys.executable, "-m", "mutmut", *command],
+                    cwd=folder,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
                 )
             check(done.returncode == 0, f"mutmut runs; see {folder / 'mutmut.log'}")
         found = json.loads((folder / "mutants" / "mutmut-cicd-stats.json").read_text())

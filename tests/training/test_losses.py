@@ -131,3 +131,13 @@ def test_candidates_hold_all_targets_and_stay_within_the_vocabulary() -> None:
     assert 40 <= len(few) <= 52
     assert few.tolist() == sorted(set(few.tolist()))
     assert torch.equal(candidate_pieces(targets, vocabulary, 1000, generator), vocabulary)
+
+
+def test_negatives_depend_on_the_generator_alone() -> None:
+    targets, vocabulary = torch.tensor([3, 5]), torch.arange(1000)
+    drawn = [
+        candidate_pieces(targets, vocabulary, 20, torch.Generator().manual_seed(seed))
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
