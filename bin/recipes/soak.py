@@ -207,11 +207,11 @@ def fuzz(given: argparse.Namespace) -> None:
 
 
 MUTATED = {
-    "xalign/io/*.py": "tests/io",
+    "xalign/io/*.py": "tests/io tests/test_fuzz.py tests/cli/test_job.py tests/cli/test_inputs.py",
     "xalign/links/metrics.py": "tests/links/test_metrics.py",
     "xalign/links/symmetrize.py": "tests/links/test_symmetrize.py",
     "xalign/links/projection.py": "tests/links/test_projection.py",
-    "xalign/model/extraction.py": "tests/model",
+    "xalign/model/extraction.py": "tests/model tests/aligning/test_aligner.py",
     "xalign/training/losses.py": "tests/training/test_losses.py",
     "xalign/aligning/windows.py": "tests/aligning/test_windows.py",
 }
@@ -241,7 +241,9 @@ def mutation(given: argparse.Namespace) -> None:
         if given.only and given.only not in sources:
             continue
         paths = [str(path.relative_to(folder)) for path in sorted(folder.glob(sources))]
-        settings = MUTMUT.format(sources=json.dumps(paths), tests=json.dumps(tests))
+        settings = MUTMUT.format(
+            sources=json.dumps(paths), tests=", ".join(map(json.dumps, tests.split()))
+        )
         project = Path("pyproject.toml").read_text(encoding="utf-8")
         (folder / "pyproject.toml").write_text(project + settings, encoding="utf-8")
         shutil.rmtree(folder / "mutants", ignore_errors=True)
