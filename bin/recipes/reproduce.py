@@ -8,7 +8,8 @@ What was done already in the output folder is not done again, and a stage that w
 
 The paper's setting, a bilingual model on text of the domain:
 
-    bin/reproduce -i kyoto.txt --dev kftt.txt -n 0 1 2 --steps 1250 --batch-pieces 8192 --own-labels
+    bin/reproduce -i kyoto.txt --dev kftt.txt --test jaen.txt -n 0 1 2 --own-labels \\
+        --steps 320 --ssa-steps 80 --batch-pieces 32768 --mask-rate 0.15 --device cuda -o results
 """
 
 import argparse
@@ -43,8 +44,6 @@ from xalign.weights.checkpoint import load
 SAME = Schedule(steps=40, warmup=10, batch_pieces=4096, mask_rate=0.3, seed=1)
 STAGE_1 = replace(SAME, lr=3e-4, self_lr=5e-5)
 STAGE_2 = replace(SAME, lr=1.5e-4, self_lr=1.5e-4)
-EVERY = 100
-"""Steps between two checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,13 @@ class Plan:
     stage_2: Schedule = STAGE_2
     teacher: str | None = "e5-small"
     device: str = "cpu"
+    test: Sequence[str] = ()
 
 
 def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, plan: Plan) -> None:
     """Train every variant, and write ``results.json``, ``results.md`` and ``results.png``."""
-    machine = Machine(device=plan.device, threads=usable_cores(), cache=output / "corpora")
+    threads = usable_cores() if plan.device == "cpu" else 1
+    machine = Machine(device=plan.device, threads=threads, cache=output / "corpora")
     results = [run_one(variant, corpora, dev, output, machine, plan) for variant in plan.variants]
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     text = as_tables(results)
@@ -112,7 +113,7 @@ def run_one(
 
     A stage that was stopped goes on from its last checkpoint.
     """
-    folder = output / variant.name
+    folder, threads = output / variant.name, machine.threads or usable_cores()
     result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
     text = Text(input=tuple(corpora), weight=(1.0,) * len(corpora), dev=tuple(dev))
     start = Start(
@@ -127,7 +128,7 @@ def run_one(
         ("tlm", plan.stage_1),
         ("ssa", plan.stage_2),
     ):
-        schedule = replace(schedule, every=max(1, min(EVERY, schedule.steps)))
+        schedule = replace(schedule, every=max(1, min(schedule.every, schedule.steps)))
         done = steps_done(folder / stage)
         if done is None:  # stopped before its first checkpoint
             shutil.rmtree(folder / stage, ignore_errors=True)
@@ -147,7 +148,8 @@ def run_one(
                 )
         *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()
         result[stage] = json.loads(last)["mean_aer"]
-    result["by_layer"] = layers_after_tlm(variant, folder, dev, machine)
+        result[f"{stage} on test sets"] = test_rates(folder / stage, plan.test, threads)
+    result["by_layer"] = layers_after_tlm(variant, folder, dev, threads)
     return result
 
 
@@ -157,8 +159,18 @@ def steps_done(folder: Path) -> int | None:
     return int(records[-1]["step"]) if records else None
 
 
+def test_rates(folder: Path, test: Sequence[str], threads: int) -> dict[str, float]:
+    """AER of a model on test sets, by the rule that its development sets chose."""
+    if not test:
+        return {}
+    model = load(str(folder))
+    layer, rule = model.network.config.align_layer, model.rule
+    choices = Choices((layer,), (rule.scale,), (rule.threshold,))
+    return tune(model, [open_dev_set(name) for name in test], choices, threads).rates
+
+
 def layers_after_tlm(
-    variant: Variant, folder: Path, dev: Sequence[str], machine: Machine
+    variant: Variant, folder: Path, dev: Sequence[str], threads: int
 ) -> dict[int, float]:
     """Mean AER of every layer from the fourth on, each at its best scale and threshold."""
     path = folder / "by_layer.json"
@@ -166,9 +178,7 @@ def layers_after_tlm(
         model = load(str(folder / "tlm"))
         scales = tuple(scale / math.sqrt(model.network.config.width) for scale in STAGE_1_SCALES)
         choices = Choices(tuple(range(4, 7 + variant.num_cross_layers + 1)), scales)
-        tuned = tune(
-            model, [open_dev_set(name) for name in dev], choices, machine.threads or usable_cores()
-        )
+        tuned = tune(model, [open_dev_set(name) for name in dev], choices, threads)
         best: dict[int, float] = {}
         for point in tuned.checkpoint.curve:
             best[point.layer] = min(point.aer, best.get(point.layer, 1.0))
@@ -233,8 +243,12 @@ def main() -> None:
     parser.add_argument("-i", "--input", action="append", default=[], help="a corpus; repeat")
     parser.add_argument("--dev", action="append", default=[], help="pairs beside gold; repeat")
     parser.add_argument("-o", "--output", help="folder of all runs and results")
-    parser.add_argument("--steps", type=int, default=40, help="of each stage")
+    parser.add_argument("--test", action="append", default=[], help="like --dev, to report only")
+    parser.add_argument("--steps", type=int, default=40, help="of stage 1")
+    parser.add_argument("--ssa-steps", type=int, help="of stage 2; default: as many")
     parser.add_argument("--batch-pieces", type=int, default=4096)
+    parser.add_argument("--mask-rate", type=float, default=0.3, help="of stage 1")
+    parser.add_argument("--every", type=int, default=100, help="steps between two checkpoints")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-n", type=int, nargs="+", help="numbers of cross layers; default: all")
     parser.add_argument("--own-labels", action="store_true", help="SSA by the network's own links")
@@ -242,15 +256,16 @@ def main() -> None:
     parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     parser.add_argument("--tiny", action="store_true", help="a minute, on the example pairs")
     options = parser.parse_args()
-    size = (2, 500) if options.tiny else (options.steps, options.batch_pieces)
-    chosen = {"seed": options.seed, "precision": options.precision}
+    steps, pieces = (2, 500) if options.tiny else (options.steps, options.batch_pieces)
+    chosen = {"batch_pieces": pieces, "every": options.every}
+    chosen |= {"seed": options.seed, "precision": options.precision}
     stages = [
-        replace(stage, steps=size[0], batch_pieces=size[1], **chosen)
-        for stage in (STAGE_1, STAGE_2)
+        replace(STAGE_1, steps=steps, mask_rate=options.mask_rate, **chosen),
+        replace(STAGE_2, steps=options.ssa_steps or steps, **chosen),
     ]
     variants = VARIANTS if options.n is None else [Variant(number) for number in options.n]
     teacher = None if options.own_labels else "e5-small"
-    plan = Plan(variants, stages[0], stages[1], teacher, options.device)
+    plan = Plan(variants, stages[0], stages[1], teacher, options.device, options.test)
     if options.tiny:
         with tempfile.TemporaryDirectory() as folder:
             run_all(*tiny_data(Path(folder)), Path(options.output or folder), plan)

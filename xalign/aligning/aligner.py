@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from xalign.aligning.batching import map_in_order
+from xalign.aligning.batching import FIRST_WINDOW, map_in_order
 from xalign.aligning.devices import (
     choose_devices,
     choose_precision,
@@ -42,6 +42,7 @@ RANGE = "<range>"
 """Takes the place of a Bible verse whose text stands in the verse before it."""
 NAMED_FAILURES = 5
 """Number of pairs without results that are named; all are counted."""
+Result = TypeVar("Result")
 Found = WordProbabilities | None
 """Word pairs of a window; None if the network's results are not numbers."""
 logger = logging.getLogger(__name__)
@@ -65,6 +66,15 @@ class Counts:
     done: int = 0
     failed: int = 0
     halved: int = 0
+
+    def add(self, more: "Counts") -> None:
+        """Add other counts to these."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+
+    def since(self, before: "Counts") -> "Counts":
+        """What these counts have more than those ``before``."""
+        return Counts(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
 
 
 class Aligner:
@@ -99,7 +109,7 @@ class Aligner:
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
         self.where = f"{','.join(map(str, devices))} ({precision})"
-        self.counts = Counts()
+        self.counts, self.first_window = Counts(), FIRST_WINDOW
         self._device, self.precision = devices[0], precision
         self._reload = reload or (lambda: checkpoint)
         self._exact: CrossAlign | None = None
@@ -215,6 +225,10 @@ class Aligner:
             link = calibrated(found.link, self.rule.calibration)
             yield replace(found, link=link, pair_weights=self.rule.pair_weights)
 
+    def run(self, task: "Task[Result]", pairs: Iterable[SentencePair]) -> Iterable[Result]:
+        """Results of ``task`` for every pair; a `Pool` runs it in other processes."""
+        return task(self, pairs)
+
     def _read(
         self, pairs: Iterable[SentencePair], *, only_links: bool
     ) -> Iterator[WordProbabilities]:
@@ -231,6 +245,7 @@ class Aligner:
             length=longer_side,
             budget=self.batch_pieces,
             threads=self.threads,
+            first=self.first_window,
         )
 
     def _encode(self, pair: SentencePair) -> Reading:
@@ -335,6 +350,10 @@ class Aligner:
             if self._exact is None:
                 self._exact = network_on(self._device, self._reload(), "fp32", compiled=False)
             return self._exact
+
+
+Task = Callable[[Aligner, Iterable[SentencePair]], Iterable[Result]]
+"""Gives one result for each pair, in order."""
 
 
 def records(

@@ -21,10 +21,14 @@ WINDOW_SIZE = 1_000_000
 """Sum of sizes at which a window ends in any case, so that long items fit into memory too."""
 
 
-def stream_windows(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
-    """Cut a stream into lists of growing length, up to `LAST_WINDOW` items or `WINDOW_SIZE`."""
+def stream_windows(
+    items: Iterable[Item], size: Callable[[Item], int], first: int = FIRST_WINDOW
+) -> Iterator[list[Item]]:
+    """Cut a stream into lists of growing length, from ``first`` up to `LAST_WINDOW` items, or to
+    `WINDOW_SIZE`.
+    """
     window: list[Item] = []
-    length, total = FIRST_WINDOW, 0
+    length, total = first, 0
     try:
         for item in items:
             window.append(item)
@@ -101,6 +105,7 @@ def map_in_order(
     budget: int,
     threads: int,
     length: Callable[[Item], int] | None = None,
+    first: int = FIRST_WINDOW,
 ) -> Iterator[Result]:
     """Results of ``run`` for every item of a stream, in its order.
 
@@ -113,7 +118,7 @@ def map_in_order(
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[tuple[int, list[list[int]], list[Future[list[Result]]]]] = deque()
     stopped: XalignError | None = None
-    windows = stream_windows(items, size)
+    windows = stream_windows(items, size, first)
     ONE_CORE.start()
     try:
         while stopped is None:

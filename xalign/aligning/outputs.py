@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import tee
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from xalign.aligning.aligner import Aligner
 from xalign.aligning.settings import Wanted
-from xalign.alignment import Direction
+from xalign.alignment import Direction, SentencePair
 from xalign.io.formats import WRITERS, AlignedPair
 from xalign.io.matrix import matrices
+from xalign.io.pharaoh import pharaoh
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.segmentation import Segmented
+
+if TYPE_CHECKING:
+    from xalign.aligning.pool import Pool
 
 SCORE_DECIMALS = 6
 
@@ -20,6 +24,11 @@ class Opens(Protocol):
     """Opens files to write."""
 
     def open(self, path: str) -> BinaryIO: ...
+
+
+def link_lines(aligner: Aligner, pairs: Iterable[SentencePair]) -> Iterator[bytes]:
+    """Lines of links in Pharaoh format, one for each pair."""
+    return map(pharaoh, aligner.align(pairs))
 
 
 class ResultWriter:
@@ -64,7 +73,7 @@ def aligned_pair(pair: Segmented, found: WordProbabilities, direction: Direction
 
 
 def align_segmented(
-    aligner: Aligner, pairs: Iterable[Segmented]
+    aligner: "Aligner | Pool", pairs: Iterable[Segmented]
 ) -> Iterator[tuple[Segmented, WordProbabilities]]:
     """Pairs, each with its word pairs, in the order of the stream."""
     given, kept = tee(pairs)

@@ -115,13 +115,13 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Processes that share one corpus."""
+    """Processes that share one corpus, each with its own model."""
 
     engine: Annotated[Engine, Setting("ray: workers on one machine or a cluster.")] = "local"
     workers: Annotated[
         int | None,
         Setting(
-            "Ray workers; default: one per GPU, else one for every --threads cores.",
+            "Processes; default: 1. With Ray: one per GPU, else one for every --threads cores.",
             min=1,
         ),
     ] = None

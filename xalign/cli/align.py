@@ -95,7 +95,8 @@ def align(
     inputs = replace(inputs, input=(*inputs.input, *(files or ())))
     if strict and lenient:
         raise typer.BadParameter("give --strict or --lenient, not both")
-    job = Job(inputs, wanted, words, settings, output_path, rejects, resume, quiet)
+    count = workers.workers or 1
+    job = Job(inputs, wanted, words, settings, output_path, rejects, resume, quiet, count)
     check_options(words, workers)
     check_files(job)
     if resume:
@@ -120,8 +121,6 @@ def check_options(words: Words, workers: Workers) -> None:
         raise typer.BadParameter("--level needs --pieces or --tokenize: words are words already")
     if words.languages and words.tokenize == "none":
         raise typer.BadParameter("--languages is for raw text; add --tokenize moses or icu")
-    if workers.workers and workers.engine != "ray":
-        raise typer.BadParameter("--workers is of Ray; add --engine ray, or use --threads")
     if words.pieces and words.tokenize != "none":
         raise typer.BadParameter("--pieces is for text that is cut already; leave out --tokenize")
 

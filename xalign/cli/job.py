@@ -21,6 +21,7 @@ from xalign.progress import Meter, Phase, status_line
 
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
+    from xalign.aligning.pool import Pool
 
 CHUNK_PAIRS = 8192
 """Pairs between two entries of a journal."""
@@ -38,6 +39,7 @@ class Job:
     rejects: str | None
     resume: bool
     quiet: bool
+    workers: int = 1
 
     @property
     def is_plain(self) -> bool:
@@ -97,7 +99,9 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         stack.enter_context(closing(measured))
         if aligner is None:
             line.show(Phase("loading the model"))
-            aligner = xalign.Aligner.from_settings(job.settings)
+            aligner = opened(job)
+        if not isinstance(aligner, xalign.Aligner):
+            stack.callback(aligner.close)
         counts = aligner.counts
         counts.pairs, counts.done = skip, skip
         counts.empty, counts.windowed = done.get("empty", 0), done.get("windowed", 0)
@@ -130,7 +134,16 @@ def check_failed(count: int) -> None:
         raise XalignError(f"{count} pairs have no links, as their results are not numbers")
 
 
-def prepared(job: Job) -> "tuple[Aligner | None, Outputs | Journal]":
+def opened(job: Job) -> "Aligner | Pool":
+    """What aligns the pairs of a job: this process, or several others."""
+    if job.workers == 1:
+        return xalign.Aligner.from_settings(job.settings)
+    from xalign.aligning.pool import Pool
+
+    return Pool(job.settings, job.workers)
+
+
+def prepared(job: Job) -> "tuple[Aligner | Pool | None, Outputs | Journal]":
     """The outputs of a job and, if it can go on after a stop, its aligner, loaded already."""
     if not job.resume:
         return None, Outputs()
@@ -142,7 +155,7 @@ def prepared(job: Job) -> "tuple[Aligner | None, Outputs | Journal]":
     return aligner, Journal(job.output, job.written, identity)
 
 
-def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
+def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]":
     """The aligner of a job, and all that its outputs depend on."""
     import torch
 
@@ -154,7 +167,8 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner, Identity]":
     choose_devices(job.settings.device)  # before a model is loaded for one that is not there
     checkpoint = checkpoint_of(job.settings)
     model = digest(checkpoint)  # before the aligner takes its weights
-    aligner = Aligner.from_checkpoint(checkpoint, job.settings)
+    alone = job.workers == 1
+    aligner = Aligner.from_checkpoint(checkpoint, job.settings) if alone else opened(job)
     steps = exact_steps() if aligner.precision == "int8" else None
     taken = dataclasses.asdict(job.inputs)
     options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
@@ -194,20 +208,19 @@ def chunks(items: Iterable[Any], size: int) -> Iterator[Iterable[Any]]:
 
 def write_groups(
     job: Job,
-    aligner: "Aligner",
+    aligner: "Aligner | Pool",
     groups: Iterable[Iterable[Any]],
     out: BinaryIO,
     outputs: Outputs | Journal,
     end_group: Callable[[], None],
 ) -> None:
     """Write all that is wanted of the pairs of each group."""
-    from xalign.aligning.outputs import ResultWriter, align_segmented
-    from xalign.io.pharaoh import pharaoh
+    from xalign.aligning.outputs import ResultWriter, align_segmented, link_lines
 
     if job.is_plain:
         for group in groups:
-            for alignment in aligner.align(group):
-                out.write(pharaoh(alignment))
+            for line in aligner.run(link_lines, group):
+                out.write(line)
             end_group()
         return
     with ResultWriter(job.wanted, out, outputs, aligner.counts.done) as writer:
