@@ -10,6 +10,7 @@ from xalign.aligning.devices import (
     choose_precision,
     gpu_batch_pieces,
     usable_cores,
+    wait_for,
 )
 from xalign.errors import DeviceError
 
@@ -86,3 +87,24 @@ def test_the_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> No
         choose_precision("int8", cpu)
     with pytest.raises(DeviceError, match="expected the precision auto, fp32"):
         choose_precision("int4", cpu)
+
+
+def test_a_thread_sleeps_until_its_gpu_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[object] = []
+
+    class Event:
+        def __init__(self, *, blocking: bool) -> None:
+            events.append(("sleeps", blocking))
+
+        def record(self, stream: object) -> None:
+            events.append(stream)
+
+        def synchronize(self) -> None:
+            events.append("done")
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
+    wait_for(torch.device("cpu"))
+    assert events == []
+    wait_for(torch.device("cuda:1"))
+    assert events == [("sleeps", True), "stream of cuda:1", "done"]

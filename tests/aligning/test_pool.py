@@ -67,7 +67,7 @@ def test_an_error_of_the_stream_comes_after_the_results_before_it(pool: Pool) ->
 
     found = pool.align(stream())
     assert [len(next(found)) > 0 for _ in range(3)] == [True] * 3
-    with pytest.raises(InputError, match="corpus.txt:4: damaged"):
+    with pytest.raises(InputError, match=r"corpus\.txt:4: damaged"):
         next(found)
 
 

@@ -17,8 +17,10 @@ import pytest
 
 from tests.conftest import ROOT, Terminal, run, tiny_checkpoint, varied_pairs
 from xalign.aligning.aligner import Aligner
+from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words
 from xalign.cli import job
-from xalign.cli.job import chunks
+from xalign.cli.job import Job, chunks
+from xalign.io.journal import JOURNAL, beside
 from xalign.weights.checkpoint import Checkpoint
 
 PROGRAM = """
@@ -496,3 +498,46 @@ def test_a_resumed_job_shows_its_progress_on_a_terminal(
         app(list(map(str, given)))
     assert end.value.code in (0, None)
     assert (tmp_path / "out").exists()
+
+
+def test_large_files_get_several_processes_on_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"a ||| b\n")
+    with large.open("wb") as file:
+        file.truncate(job.LARGE_BYTES)
+    monkeypatch.setattr("xalign.aligning.devices.usable_cores", lambda: 12)
+
+    def usual(*paths: Path, device: str = "cuda", line_buffered: bool = False) -> int:
+        inputs = Inputs(input=tuple(map(str, paths)))
+        wanted = Wanted(line_buffered=line_buffered)
+        made = Job(inputs, wanted, Words(), AlignerSettings(), "-", None, False, True)
+        return job.usual_workers(made, device)
+
+    assert [usual(large), usual(small, large), usual(small), usual()] == [6, 6, 1, 1]
+    assert [usual(large, device="cpu"), usual(large, line_buffered=True)] == [1, 1]
+    monkeypatch.setattr("xalign.aligning.devices.usable_cores", lambda: 64)
+    assert usual(large) == job.GPU_WORKERS
+
+
+@pytest.mark.slow
+def test_a_job_of_several_processes_goes_on(tmp_path: Path) -> None:
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    corpus.write_text("".join(f"a {k} ||| {k} b\n" for k in range(2000)))
+    chosen = ["align", "-i", corpus, "--precision", "fp32", "--threads", "1", "-q"]
+    assert run(*chosen, "-o", tmp_path / "whole").exit_code == 0
+    program = "import sys; from xalign.cli import job, main; job.CHUNK_PAIRS = job.CHUNK_BLOCKS = 1"
+    start = [sys.executable, "-c", f"{program}; main.app(sys.argv[1:])"]
+    command = [*start, *map(str, chosen), "--workers", "2", "--resume", "-o", str(out)]
+    stopped = subprocess.Popen(command, cwd=ROOT)
+    journal = beside(str(out), JOURNAL)
+    end = time.monotonic() + 100
+    while not (journal.exists() and b'"pairs"' in journal.read_bytes()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    stopped.kill()
+    stopped.wait()
+    assert not out.exists()
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()

@@ -18,6 +18,7 @@ from xalign.aligning.devices import (
     choose_precision,
     gpu_batch_pieces,
     usable_cores,
+    wait_for,
 )
 from xalign.aligning.memory import HEAP, SHELF
 from xalign.aligning.networks import network_on
@@ -333,6 +334,7 @@ class Aligner:
         batch = pack_pairs(windows).to(network.norm.weight.device)
         states, similarity = network.read(batch)
         tables = word_tables(states, batch, self.rule, network.link_head)
+        wait_for(batch.ids.device)
         found = records(tables, windows, only_links=only_links)
         if similarity is not None and not only_links:
             pairs = zip(found, similarity.tolist(), strict=True)

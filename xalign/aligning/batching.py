@@ -22,9 +22,12 @@ WINDOW_SIZE = 1_000_000
 
 
 def stream_windows(
-    items: Iterable[Item], size: Callable[[Item], int], first: int = FIRST_WINDOW
+    items: Iterable[Item],
+    size: Callable[[Item], int],
+    first: int = FIRST_WINDOW,
+    last: int = LAST_WINDOW,
 ) -> Iterator[list[Item]]:
-    """Cut a stream into lists of growing length, from ``first`` up to `LAST_WINDOW` items, or to
+    """Cut a stream into lists of growing length, from ``first`` up to ``last`` items, or to
     `WINDOW_SIZE`.
     """
     window: list[Item] = []
@@ -36,7 +39,7 @@ def stream_windows(
             if len(window) >= length or total >= WINDOW_SIZE:
                 yield window
                 window, total = [], 0
-                length = min(2 * length, LAST_WINDOW)
+                length = min(2 * length, last)
     except XalignError:
         if window:  # keep the items before the error
             yield window

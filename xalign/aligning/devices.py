@@ -80,6 +80,17 @@ def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
     return max(GPU_PIECES[0], min(pieces, GPU_PIECES[1]))
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what this thread asked of it; the thread sleeps meanwhile.
+
+    A copy to the CPU waits too, but in a busy loop, which takes a core from other processes.
+    """
+    if device.type == "cuda":
+        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(device))
+        done.synchronize()
+
+
 def has_fast_int8() -> bool:
     """Whether this processor and this torch multiply 8-bit integers much faster than floats."""
     found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()

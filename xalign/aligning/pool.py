@@ -18,9 +18,14 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Generic
 
-from xalign.aligning.aligner import Aligner, Counts, Pairs, Result, Task
+from xalign.aligning.aligner import GPU_THREADS, Aligner, Counts, Pairs, Result, Task
 from xalign.aligning.batching import LAST_WINDOW, stream_windows
-from xalign.aligning.devices import choose_devices, choose_precision, usable_cores
+from xalign.aligning.devices import (
+    choose_devices,
+    choose_precision,
+    gpu_batch_pieces,
+    usable_cores,
+)
 from xalign.aligning.memory import prepare_process
 from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import Alignment, SentencePair
@@ -30,6 +35,8 @@ from xalign.links.probabilities import WordProbabilities
 
 AHEAD = 2
 """Blocks that are read for each worker before their results are taken."""
+CPU_BLOCK = 256
+"""Most pairs of a block on a CPU: a few seconds' work, and enough pairs of a length for batches."""
 logger = logging.getLogger(__name__)
 
 
@@ -132,9 +139,13 @@ class Pool:
         names = tuple(map(str, devices))
         self.where = f"{','.join(names)} ({self.precision}, {workers} processes)"
         self.counts, self.workers = Counts(), workers
+        self.block = CPU_BLOCK if devices[0].type == "cpu" else LAST_WINDOW
         self._warned: set[str] = set()
         threads = settings.threads or max(1, usable_cores() // workers)
-        share = replace(settings, threads=threads, precision=self.precision)  # type: ignore[arg-type]
+        pieces = settings.batch_pieces
+        if pieces is None and devices[0].type == "cuda":
+            pieces = gpu_batch_pieces(devices, GPU_THREADS * -(-workers // len(devices)))
+        share = replace(settings, threads=threads, batch_pieces=pieces)
         context = multiprocessing.get_context("spawn")
         ending, self._open = context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
@@ -174,7 +185,7 @@ class Pool:
         """
         waiting: deque[Future[Done[Result]]] = deque()
         stopped: XalignError | None = None
-        blocks = stream_windows(pairs, num_words)
+        blocks = stream_windows(pairs, num_words, last=self.block)
         try:
             while stopped is None:
                 try:

@@ -121,7 +121,8 @@ class Workers:
     workers: Annotated[
         int | None,
         Setting(
-            "Processes; default: 1. With Ray: one per GPU, else one for every --threads cores.",
+            "Processes; default: 1, for large files on a GPU up to 8; with --engine ray one per "
+            "GPU, else one for every --threads cores.",
             min=1,
         ),
     ] = None

@@ -95,7 +95,7 @@ def align(
     inputs = replace(inputs, input=(*inputs.input, *(files or ())))
     if strict and lenient:
         raise typer.BadParameter("give --strict or --lenient, not both")
-    count = workers.workers or 1
+    count = workers.workers
     job = Job(inputs, wanted, words, settings, output_path, rejects, resume, quiet, count)
     check_options(words, workers)
     check_files(job)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xalign
@@ -22,9 +23,13 @@ from xalign.progress import Meter, Phase, status_line
 if TYPE_CHECKING:
     from xalign.aligning.aligner import Aligner
     from xalign.aligning.pool import Pool
+    from xalign.weights.checkpoint import Checkpoint
 
-CHUNK_PAIRS = 8192
-"""Pairs between two entries of a journal."""
+CHUNK_PAIRS, CHUNK_BLOCKS = 8192, 4
+"""Pairs between two entries of a journal, and blocks of each worker between them."""
+LARGE_BYTES, GPU_WORKERS = 20_000_000, 8
+"""Size of input from which several processes feed a GPU, as each takes seconds to start, and most
+of these processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Job:
     rejects: str | None
     resume: bool
     quiet: bool
-    workers: int = 1
+    workers: int | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -119,7 +124,10 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
                 others = {"bad": bad.count, "other_spaces": watched.other_spaces}
                 outputs.end_chunk(found | others)
 
-        groups = groups_of(pairs, job)
+        chunk = CHUNK_PAIRS
+        if not isinstance(aligner, xalign.Aligner):
+            chunk = max(chunk, CHUNK_BLOCKS * aligner.block * aligner.workers)
+        groups = groups_of(pairs, job, chunk)
         write_groups(job, aligner, groups, line.before(out, job.output), outputs, end_group)
     if job.wanted.format == "tsv" and watched.other_spaces:
         say(f"{watched.other_spaces} pairs have spaces that are part of a word, see above")
@@ -134,13 +142,27 @@ def check_failed(count: int) -> None:
         raise XalignError(f"{count} pairs have no links, as their results are not numbers")
 
 
-def opened(job: Job) -> "Aligner | Pool":
-    """What aligns the pairs of a job: this process, or several others."""
-    if job.workers == 1:
-        return xalign.Aligner.from_settings(job.settings)
+def opened(job: Job, checkpoint: "Checkpoint | None" = None) -> "Aligner | Pool":
+    """What aligns the pairs of a job: this process, by a ``checkpoint`` if given, or others."""
+    from xalign.aligning.aligner import Aligner, checkpoint_of
+    from xalign.aligning.devices import choose_devices
+
+    devices = choose_devices(job.settings.device)  # before a model is loaded for one not there
+    if (count := job.workers or usual_workers(job, devices[0].type)) == 1:
+        return Aligner.from_checkpoint(checkpoint or checkpoint_of(job.settings), job.settings)
     from xalign.aligning.pool import Pool
 
-    return Pool(job.settings, job.workers)
+    return Pool(job.settings, count)
+
+
+def usual_workers(job: Job, device: str) -> int:
+    """Number of processes for a job: several where a GPU gets much to do, as one waits for it."""
+    from xalign.aligning.devices import usable_cores
+
+    size = sum(Path(path).stat().st_size for path in job.read if Path(path).is_file())
+    if device != "cuda" or size < LARGE_BYTES or job.wanted.line_buffered:
+        return 1
+    return max(1, min(GPU_WORKERS, usable_cores() // 2))
 
 
 def prepared(job: Job) -> "tuple[Aligner | Pool | None, Outputs | Journal]":
@@ -159,7 +181,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]"
     """The aligner of a job, and all that its outputs depend on."""
     import torch
 
-    from xalign.aligning.aligner import Aligner, checkpoint_of
+    from xalign.aligning.aligner import checkpoint_of
     from xalign.aligning.devices import choose_devices
     from xalign.model.quantized import exact_steps
     from xalign.weights.checkpoint import digest
@@ -167,8 +189,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]"
     choose_devices(job.settings.device)  # before a model is loaded for one that is not there
     checkpoint = checkpoint_of(job.settings)
     model = digest(checkpoint)  # before the aligner takes its weights
-    alone = job.workers == 1
-    aligner = Aligner.from_checkpoint(checkpoint, job.settings) if alone else opened(job)
+    aligner = opened(job, checkpoint)
     steps = exact_steps() if aligner.precision == "int8" else None
     taken = dataclasses.asdict(job.inputs)
     options = {name: taken[name] for name in ("columns", "shard", "max_line_bytes")}
@@ -188,11 +209,11 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]"
     return aligner, identity
 
 
-def groups_of(pairs: Iterable[Any], job: Job) -> Iterator[Iterable[Any]]:
+def groups_of(pairs: Iterable[Any], job: Job, chunk: int) -> Iterator[Iterable[Any]]:
     """Pairs that are aligned and written before the next ones are read."""
     if job.wanted.line_buffered:
         return ([pair] for pair in pairs)
-    return chunks(pairs, CHUNK_PAIRS) if job.resume else iter([pairs])
+    return chunks(pairs, chunk) if job.resume else iter([pairs])
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[Iterable[Any]]:

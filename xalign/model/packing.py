@@ -7,11 +7,13 @@ single pieces (projections, norms, feed-forward: nearly all the work) meet no pa
 operations between pieces (attention, similarity) are they laid out as (2B, L).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xalign.model.pieces import PieceSentence
@@ -72,6 +74,11 @@ def swap_sides(x: Tensor) -> Tensor:
     return x.roll(len(x) // 2, 0)
 
 
+def end_to_end(rows: Sequence[Sequence[int]], total: int) -> NDArray[np.int64]:
+    """The ``total`` numbers of all ``rows``, one row after the other: (total,)."""
+    return np.fromiter(itertools.chain.from_iterable(rows), np.int64, total)
+
+
 def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatch:
     """The batch of ``pairs``, on the CPU.
 
@@ -89,8 +96,8 @@ def pack_pairs(pairs: Sequence[tuple[PieceSentence, PieceSentence]]) -> PairBatc
     rows = np.zeros(mask.shape, dtype=np.int64)  # (2B, L)
     rows[mask] = np.arange(total)
     words = np.full(mask.shape, -1, dtype=np.int64)  # (2B, L)
-    words[mask] = np.concatenate([sentence.words for sentence in sentences])
-    ids = np.concatenate([np.asarray(sentence.ids, dtype=np.int64) for sentence in sentences])
+    words[mask] = end_to_end([sentence.words for sentence in sentences], total)
+    ids = end_to_end([sentence.ids for sentence in sentences], total)
     starts = np.cumsum(lengths) - lengths  # (2B,)
     positions = np.arange(total) - np.repeat(starts, lengths)  # (N,)
     most = words.reshape(2, -1).max(1) + 1  # (2,)

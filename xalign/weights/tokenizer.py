@@ -50,7 +50,7 @@ def without_reading_marks(word: str) -> str:
     >>> without_reading_marks("за\u0301мок"), without_reading_marks("בָּרָא")
     ('замок', 'ברא')
     """
-    return READING_MARKS.sub("", word) or word
+    return word if word.isascii() else READING_MARKS.sub("", word) or word
 
 
 class WordPieces(dict[str, list[int]]):
@@ -109,11 +109,17 @@ class Tokenizer:
     def encode(self, words: Sequence[str]) -> PieceSentence:
         """Pieces of ``words`` between ``bos`` and ``eos``, and the word of each (-1: none)."""
         ids, owners = [self.bos], [-1]
-        for number, word in enumerate(self.word_pieces(words)):
+        start = self.start
+        for number, word in enumerate(map(self._known.__getitem__, words)):
             ids += word
-            owners += [number] * len(word)
-            if word[0] == self.start and len(word) > 1:
-                owners[-len(word)] = -1
+            length = len(word)
+            if length == 1:  # most words
+                owners.append(number)
+            elif word[0] == start:
+                owners.append(-1)
+                owners += [number] * (length - 1)
+            else:
+                owners += [number] * length
         ids.append(self.eos)
         owners.append(-1)
         return PieceSentence(ids, owners)
