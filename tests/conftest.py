@@ -204,10 +204,10 @@ def run_process(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedP
 TINY_PROGRAM = """
 import sys
 from tests.conftest import tiny_checkpoint
-from xalign.aligning import aligner
+from xalign.aligning import networks
 from xalign.cli.main import app
 
-aligner.load = lambda *_, **__: tiny_checkpoint()
+networks.load = lambda *_, **__: tiny_checkpoint()
 app(sys.argv[1:])
 """
 """`xalign` with a tiny model, for a process of its own."""

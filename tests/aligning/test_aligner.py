@@ -200,19 +200,6 @@ def test_half_a_surrogate_pair_is_a_word_like_any_other(default_aligner: Aligner
     assert len(default_aligner.align_pair("\ud800", "a")) == 1
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_blank_words_have_no_link_and_keep_their_places(rule: ExtractionRule) -> None:
-    aligner = tiny_aligner(rule)
-    plain = aligner.align_pair(["abc", "de"], ["abc", "de"])
-    blank = aligner.align_pair(["", "abc", "\u00a0", "de", ""], ["abc", "de", " "])
-    places = [1, 3]
-    assert blank.links == {(places[i], j) for i, j in plain.links}
-    (found,) = aligner.probabilities([SentencePair(["", "abc", "de"], ["abc", "de", ""])])
-    assert found.matrix().shape == (3, 3)
-    assert not found.matrix()[0].any()
-    assert aligner.align_pair(["", " "], ["abc"]).links == frozenset()
-
-
 def test_pairs_are_given_in_the_forms_that_people_have() -> None:
     aligner = tiny_aligner(WORDS)
     expected = aligner.align_batch([SentencePair("abc de", "abc de")])
@@ -235,29 +222,6 @@ def test_threads_share_an_aligner() -> None:
         assert [alignment for batch in found for alignment in batch] == expected
     assert aligner.counts.pairs == aligner.counts.done == 160
     assert torch.get_num_threads() == before
-
-
-@pytest.mark.parametrize(
-    ("src", "tgt", "expected"),
-    [
-        ("!", "!", "0-0"),
-        ("…", "… …", None),
-        ("!", "yes", ""),
-        ("! !", "yes no", ""),
-        ("<range>", "the house", ""),
-        ("das Haus", "<range>", ""),
-    ],
-)
-def test_signs_are_linked_to_signs_alone(src: str, tgt: str, expected: str | None) -> None:
-    aligner = tiny_aligner(ExtractionRule())
-    links = aligner.align_pair(src, tgt)
-    assert str(links) == expected if expected is not None else len(links) > 0
-
-
-def test_a_side_of_signs_is_linked_to_the_signs_of_the_other(default_aligner: Aligner) -> None:
-    assert default_aligner.align_pair("!", "What a day !").links <= {(0, 3)}
-    found = next(default_aligner.probabilities([("!", "What a day !")]))
-    assert not found.matrix()[0, :3].any()
 
 
 def overflowing(factor: float, precision: str) -> Aligner:

@@ -61,7 +61,7 @@ def test_threads_default_to_the_usable_cores(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "expected"), [((1, 80), 16_384), ((8, 12), 36_621), ((140, 140), 131_072)]
+    ("gigabytes", "expected"), [((1, 80), 16_384), ((8, 12), 36_621), ((140, 140), 65_536)]
 )
 def test_batches_on_gpus_follow_the_least_free_memory(
     monkeypatch: pytest.MonkeyPatch, gigabytes: tuple[int, ...], expected: int

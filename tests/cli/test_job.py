@@ -26,7 +26,7 @@ from xalign.weights.checkpoint import Checkpoint
 PROGRAM = """
 import sys, time
 from tests.conftest import tiny_checkpoint
-from xalign.aligning import aligner
+from xalign.aligning import networks
 from xalign.cli import job
 from xalign.cli.main import app
 
@@ -35,7 +35,7 @@ def slow(self, pairs):
         time.sleep(0.0005)
         yield pair
 
-aligner.load = lambda *_, **__: tiny_checkpoint()
+networks.load = lambda *_, **__: tiny_checkpoint()
 job.CHUNK_PAIRS = 20
 original = job.open_pairs
 job.open_pairs = lambda *a: (lambda found: (found[0], slow(None, found[1])))(original(*a))
@@ -48,7 +48,7 @@ app(sys.argv[1:])
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Checkpoint]]:
     """A tiny model in place of all others, and short chunks; change it to load another."""
     loaded = [tiny_checkpoint()]
-    monkeypatch.setattr("xalign.aligning.aligner.load", lambda *_, **__: copy.deepcopy(loaded[0]))
+    monkeypatch.setattr("xalign.aligning.networks.load", lambda *_, **__: copy.deepcopy(loaded[0]))
     monkeypatch.setattr(job, "CHUNK_PAIRS", 20)
     return iter([loaded])
 

@@ -21,26 +21,23 @@ from xalign.aligning.devices import (
     wait_for,
 )
 from xalign.aligning.memory import HEAP, SHELF
-from xalign.aligning.networks import network_on
+from xalign.aligning.networks import checkpoint_of, network_on
+from xalign.aligning.readings import longer_side, num_pieces, reading_of
 from xalign.aligning.settings import AlignerSettings
-from xalign.aligning.windows import Flags, PiecePair, Places, Reading
+from xalign.aligning.windows import PiecePair, Reading
 from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError
 from xalign.io.items import as_pairs
-from xalign.links import scripts
-from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated, uncalibrated
-from xalign.model.config import ExtractionRule, Precision
+from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated
+from xalign.model.config import Precision
 from xalign.model.cross_align import CrossAlign
 from xalign.model.extraction import WordTables, word_tables
 from xalign.model.packing import pack_pairs
-from xalign.weights.backbones import separate
-from xalign.weights.checkpoint import Checkpoint, load
+from xalign.weights.checkpoint import Checkpoint
 
 Pairs = Iterable[Any]
 """Sentence pairs, in one of the forms that `as_pairs` takes."""
 CPU_BATCH_PIECES = 1024
-RANGE = "<range>"
-"""Takes the place of a Bible verse whose text stands in the verse before it."""
 NAMED_FAILURES = 5
 """Number of pairs without results that are named; all are counted."""
 Result = TypeVar("Result")
@@ -250,21 +247,12 @@ class Aligner:
         )
 
     def _encode(self, pair: SentencePair) -> Reading:
-        places = None
-        if (RANGE,) in (pair.src, pair.tgt):
-            pair = SentencePair((), ())
-        if not (all(map(str.strip, pair.src)) and all(map(str.strip, pair.tgt))):
-            pair, places = without_blank_words(pair)
-        signs = None
-        if pair.src and pair.tgt and not (has_letters(pair.src) and has_letters(pair.tgt)):
-            signs = signs_of(pair.src), signs_of(pair.tgt)
-        sides = self.tokenizer.encode(pair.src), self.tokenizer.encode(pair.tgt)
-        reading = Reading(sides, self.network.config.max_pieces, places, signs)
+        reading = reading_of(pair, self.tokenizer, self.network.config.max_pieces)
         with self._lock:
             self.counts.pairs += 1
             reading.number = self.counts.pairs
-            self.counts.empty += pair.is_empty
-            self.counts.windowed += reading.is_long and not pair.is_empty
+            self.counts.empty += reading.window is None
+            self.counts.windowed += reading.is_long and reading.window is not None
         return reading
 
     def _read_batch(self, readings: list[Reading], *, only_links: bool) -> list[WordProbabilities]:
@@ -381,53 +369,3 @@ def records(
         columns = src[k], tgt[k], link[k], forward[k], backward[k], linked[k] > 0
         found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
     return found
-
-
-def checkpoint_of(settings: AlignerSettings) -> Checkpoint:
-    """The model that ``settings`` name, as it is stored, with its rule as they ask for.
-
-    Errors: `ModelError`.
-    """
-    layer, threshold = settings.layer, settings.threshold
-    depth = None if layer is None else separate(layer)
-    checkpoint = load(settings.model, depth, as_stored=True)
-    if threshold is None:
-        return checkpoint
-    return replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))
-
-
-def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:
-    """``rule`` with a ``threshold`` of calibrated probabilities; argmax becomes eq. 10."""
-    method = "pieces" if rule.method == "argmax" else rule.method
-    return replace(rule, method=method, threshold=uncalibrated(threshold, rule.calibration))
-
-
-def num_pieces(reading: Reading) -> int:
-    """Number of pieces of both sides of a pair; 0 where there is nothing to read."""
-    return sum(map(len, reading.pair)) if reading.window else 0
-
-
-def longer_side(reading: Reading) -> int:
-    """Number of pieces of the longer side of a pair, to which attention pads the other."""
-    return max(map(len, reading.pair)) if reading.window else 0
-
-
-def has_letters(words: Sequence[str]) -> bool:
-    """Whether a word has a letter or a digit; the first one nearly always has."""
-    return any(map(scripts.has_letters, words))
-
-
-def signs_of(words: Sequence[str]) -> Flags:
-    """Marks the words without letters or digits: (words,)."""
-    return np.array([not scripts.has_letters(word) for word in words], dtype=np.bool_)
-
-
-def without_blank_words(pair: SentencePair) -> tuple[SentencePair, tuple[Places, Places]]:
-    """``pair`` without words that are empty or white space, and the places of the others."""
-    places = [
-        np.array([k for k, word in enumerate(words) if word.strip()], dtype=np.int64)
-        for words in (pair.src, pair.tgt)
-    ]
-    src = tuple(filter(str.strip, pair.src))
-    tgt = tuple(filter(str.strip, pair.tgt))
-    return SentencePair(src, tgt), ((places[0], len(pair.src)), (places[1], len(pair.tgt)))

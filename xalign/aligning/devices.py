@@ -11,7 +11,7 @@ from xalign.errors import DeviceError
 
 logger = logging.getLogger(__name__)
 
-GPU_PIECES, GPU_PIECE_BYTES = (16_384, 131_072), 65_536
+GPU_PIECES, GPU_PIECE_BYTES = (16_384, 65_536), 65_536
 """The least and the most pieces of a batch on a GPU, and the memory that each may take there."""
 GPU_SHARE = 0.6
 """Share of a GPU's free memory for batches; weights and libraries take the rest."""

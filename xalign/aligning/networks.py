@@ -1,16 +1,21 @@
-"""The network of a checkpoint, prepared for a device and a precision, compiled on request."""
+"""The model that settings name, and its network, prepared for a device and a precision."""
 
 import copy
+from dataclasses import replace
 
 import torch
 
 from xalign.aligning.devices import DTYPES
+from xalign.aligning.settings import AlignerSettings
 from xalign.errors import DeviceError
+from xalign.links.probabilities import uncalibrated
+from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign
 from xalign.model.packing import pack_pairs
 from xalign.model.pieces import PieceSentence
 from xalign.model.quantized import with_fast_projections
-from xalign.weights.checkpoint import Checkpoint
+from xalign.weights.backbones import separate
+from xalign.weights.checkpoint import Checkpoint, load
 
 
 def network_on(
@@ -51,3 +56,22 @@ def compile_layers(network: CrossAlign, device: torch.device, precision: str) ->
         raise DeviceError(
             f"layers cannot be compiled for {device}: {reason}; leave out --compile"
         ) from error
+
+
+def checkpoint_of(settings: AlignerSettings) -> Checkpoint:
+    """The model that ``settings`` name, as it is stored, with its rule as they ask for.
+
+    Errors: `ModelError`.
+    """
+    layer, threshold = settings.layer, settings.threshold
+    depth = None if layer is None else separate(layer)
+    checkpoint = load(settings.model, depth, as_stored=True)
+    if threshold is None:
+        return checkpoint
+    return replace(checkpoint, rule=with_threshold(checkpoint.rule, threshold))
+
+
+def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:
+    """``rule`` with a ``threshold`` of calibrated probabilities; argmax becomes eq. 10."""
+    method = "pieces" if rule.method == "argmax" else rule.method
+    return replace(rule, method=method, threshold=uncalibrated(threshold, rule.calibration))

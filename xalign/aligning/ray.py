@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xalign.aligning.aligner import Aligner, Counts, checkpoint_of
+from xalign.aligning.aligner import Aligner, Counts
 from xalign.aligning.memory import prepare_process
+from xalign.aligning.networks import checkpoint_of
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
 from xalign.io.files import BOM, MAX_LINE_BYTES, LongLine, bounded_lines

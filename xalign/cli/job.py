@@ -144,8 +144,9 @@ def check_failed(count: int) -> None:
 
 def opened(job: Job, checkpoint: "Checkpoint | None" = None) -> "Aligner | Pool":
     """What aligns the pairs of a job: this process, by a ``checkpoint`` if given, or others."""
-    from xalign.aligning.aligner import Aligner, checkpoint_of
+    from xalign.aligning.aligner import Aligner
     from xalign.aligning.devices import choose_devices
+    from xalign.aligning.networks import checkpoint_of
 
     devices = choose_devices(job.settings.device)  # before a model is loaded for one not there
     if (count := job.workers or usual_workers(job, devices[0].type)) == 1:
@@ -181,8 +182,8 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]"
     """The aligner of a job, and all that its outputs depend on."""
     import torch
 
-    from xalign.aligning.aligner import checkpoint_of
     from xalign.aligning.devices import choose_devices
+    from xalign.aligning.networks import checkpoint_of
     from xalign.model.quantized import exact_steps
     from xalign.weights.checkpoint import digest
 
