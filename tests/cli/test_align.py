@@ -146,7 +146,6 @@ def test_an_impossible_choice_of_inputs_is_a_usage_error(arguments: str, message
         (["--tokenize", "moses", "--languages", "de"], "expected two --languages such as de,en"),
         (["--level", "pieces"], "--level is of subwords; add --pieces"),
         (["--languages", "de,en"], "--languages is for raw text; add --tokenize"),
-        (["--workers", "2"], "--workers is of Ray; add --engine ray"),
         (["--scores", "-"], "only one output can be standard output"),
         (["--engine", "ray", "-i", "x", "-o", "y", "--format", "tsv"], "writes links alone"),
     ],

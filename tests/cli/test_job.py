@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import ROOT, Terminal, run, tiny_checkpoint, varied_pairs
 from xalign.aligning.aligner import Aligner
@@ -508,12 +509,13 @@ def test_large_files_get_several_processes_on_a_gpu(
     with large.open("wb") as file:
         file.truncate(job.LARGE_BYTES)
     monkeypatch.setattr("xalign.aligning.devices.usable_cores", lambda: 12)
+    monkeypatch.setattr("xalign.aligning.devices.choose_devices", lambda n: [torch.device(n)])
 
     def usual(*paths: Path, device: str = "cuda", line_buffered: bool = False) -> int:
         inputs = Inputs(input=tuple(map(str, paths)))
         wanted = Wanted(line_buffered=line_buffered)
-        made = Job(inputs, wanted, Words(), AlignerSettings(), "-", None, False, True)
-        return job.usual_workers(made, device)
+        settings = AlignerSettings(device=device)
+        return job.usual_workers(Job(inputs, wanted, Words(), settings, "-", None, False, True))
 
     assert [usual(large), usual(small, large), usual(small), usual()] == [6, 6, 1, 1]
     assert [usual(large, device="cpu"), usual(large, line_buffered=True)] == [1, 1]

@@ -144,26 +144,24 @@ def check_failed(count: int) -> None:
 
 def opened(job: Job, checkpoint: "Checkpoint | None" = None) -> "Aligner | Pool":
     """What aligns the pairs of a job: this process, by a ``checkpoint`` if given, or others."""
-    from xalign.aligning.aligner import Aligner
-    from xalign.aligning.devices import choose_devices
-    from xalign.aligning.networks import checkpoint_of
+    if (count := job.workers or usual_workers(job)) > 1:
+        from xalign.aligning.pool import Pool
 
-    devices = choose_devices(job.settings.device)  # before a model is loaded for one not there
-    if (count := job.workers or usual_workers(job, devices[0].type)) == 1:
-        return Aligner.from_checkpoint(checkpoint or checkpoint_of(job.settings), job.settings)
-    from xalign.aligning.pool import Pool
-
-    return Pool(job.settings, count)
+        return Pool(job.settings, count)
+    if checkpoint is None:
+        return xalign.Aligner.from_settings(job.settings)
+    return xalign.Aligner.from_checkpoint(checkpoint, job.settings)
 
 
-def usual_workers(job: Job, device: str) -> int:
+def usual_workers(job: Job) -> int:
     """Number of processes for a job: several where a GPU gets much to do, as one waits for it."""
-    from xalign.aligning.devices import usable_cores
+    from xalign.aligning.devices import choose_devices, usable_cores
 
     size = sum(Path(path).stat().st_size for path in job.read if Path(path).is_file())
-    if device != "cuda" or size < LARGE_BYTES or job.wanted.line_buffered:
+    if size < LARGE_BYTES or job.wanted.line_buffered:
         return 1
-    return max(1, min(GPU_WORKERS, usable_cores() // 2))
+    is_gpu = choose_devices(job.settings.device)[0].type == "cuda"
+    return max(1, min(GPU_WORKERS, usable_cores() // 2)) if is_gpu else 1
 
 
 def prepared(job: Job) -> "tuple[Aligner | Pool | None, Outputs | Journal]":
