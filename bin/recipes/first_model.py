@@ -1,8 +1,9 @@
 """A model that learns from text alone, without human links: the first default model of xalign.
 
-1. Text: natural pairs under open or research licences, five languages with English.
+1. Text: natural pairs under open or research licences, five languages with English; of Japanese
+   and French also the domains of their test sets.
 2. Teacher: the untrained encoder's own links, learnt with a part of the input masked (stage 2).
-3. Votes: eflomal aligns all of the text in both directions.
+3. Votes: eflomal aligns the text in both directions, up to 250,000 pairs of each.
 4. Student: an encoder with a cross-attention layer learns the teacher's links, to which what
    eflomal found in one or both directions adds or takes away.
 
@@ -25,7 +26,8 @@ from pathlib import Path
 
 from xalign.training.run import read_metrics
 
-LANGUAGES = ("de", "fr", "ro", "zh", "ja")
+TEXTS = ("de-en", "fr-en", "ro-en", "zh-en", "ja-en", "ja-en.kyoto", "fr-en.hansards")
+"""Files of text; those that the data does not have are left out."""
 LICENCES = ("open", "research")
 MAX_WORDS, MAX_DEV_PAIRS = 120, 120
 READING = ("--threshold", "0.525")
@@ -35,8 +37,9 @@ AUGMENTATION = ("--drop-case", "0.2", "--drop-diacritics", "0.1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much of everything."""
+    """How much of everything; eflomal gets up to ``all_pairs`` of a text, training ``pairs``."""
 
+    all_pairs: int = 250_000
     pairs: int = 20_000
     teacher_steps: int = 80
     student_steps: int = 600
@@ -50,35 +53,42 @@ TINY = Scale(pairs=200, teacher_steps=2, student_steps=4, every=2, batch_pieces=
 
 @dataclass(frozen=True, slots=True)
 class FirstModel:
-    """Makes the model in the folder ``work``, at a ``scale``, on texts named by language."""
+    """Makes the model in the folder ``work``, at a ``scale``, on ``texts``.
+
+    ``options`` are further ones of training, such as a device.
+    """
 
     work: Path
     scale: Scale
-    languages: tuple[str, ...] = LANGUAGES
+    texts: tuple[str, ...] = TEXTS
+    options: tuple[str, ...] = ()
 
     def make(self, data: Path, cross_layers: int) -> Path:
         """Take all steps; ``data`` has ``train/`` and ``gold/dev/``. Gives the model's folder."""
-        for language in self.languages:
-            self.text(data / "train" / f"{language}-en.tsv.xz", language)
+        here = [name for name in self.texts if (data / "train" / f"{name}.tsv.xz").exists()]
+        for name in here:
+            self.text(data / "train" / f"{name}.tsv.xz", name)
         self.dev(data / "gold" / "dev")
-        self.teacher()
-        for language in self.languages:
-            self.votes(language)
-        return self.student(cross_layers)
+        self.teacher(here)
+        for name in here:
+            self.votes(name)
+        return self.student(here, cross_layers)
 
-    def text(self, source: Path, language: str) -> None:
-        """Write all natural text, and a sample of it, with the numbers of its lines."""
-        if self.path(f"{language}.txt").exists():
+    def text(self, source: Path, name: str) -> None:
+        """Write natural text, and a sample of it, with the numbers of its lines."""
+        if self.path(f"{name}.txt").exists():
             return
         rows = list(natural_pairs(source))
+        if len(rows) > self.scale.all_pairs:
+            rows = random.Random(1).sample(rows, self.scale.all_pairs)
         numbers = sorted(
             random.Random(1).sample(range(len(rows)), min(self.scale.pairs, len(rows)))
         )
-        self.path(f"{language}.all").write_text("".join(f"{a} ||| {b}\n".lower() for a, b in rows))
-        self.path(f"{language}.numbers").write_text(json.dumps(numbers))
+        self.path(f"{name}.all").write_text("".join(f"{a} ||| {b}\n".lower() for a, b in rows))
+        self.path(f"{name}.numbers").write_text(json.dumps(numbers))
         lines = (f"{a} ||| {b}\n" for a, b in (rows[k] for k in numbers))
-        self.path(f"{language}.txt").write_text("".join(lines))
-        say(f"{language}: {len(numbers)} of {len(rows)} pairs")
+        self.path(f"{name}.txt").write_text("".join(lines))
+        say(f"{name}: {len(numbers)} of {len(rows)} pairs")
 
     def dev(self, source: Path) -> None:
         """Copy the development sets, the first pairs of each."""
@@ -87,46 +97,42 @@ class FirstModel:
             lines = path.read_text().splitlines(keepends=True)[:MAX_DEV_PAIRS]
             self.path("dev").joinpath(path.name).write_text("".join(lines))
 
-    def votes(self, language: str) -> None:
+    def votes(self, name: str) -> None:
         """Write eflomal's links of the sample: sure if found in both directions, else possible."""
-        if self.path(f"{language}.talp").exists():
+        if self.path(f"{name}.talp").exists():
             return
-        ways = [self.path(f"{language}.{way}") for way in ("forward", "reverse")]
+        ways = [self.path(f"{name}.{way}") for way in ("forward", "reverse")]
         eflomal = Path(sys.executable).with_name("eflomal-align")
-        text = self.path(f"{language}.all")
+        text = self.path(f"{name}.all")
         run([eflomal, "--overwrite", "-i", text, "-f", ways[0], "-r", ways[1]])
-        numbers = set(json.loads(self.path(f"{language}.numbers").read_text()))
+        numbers = set(json.loads(self.path(f"{name}.numbers").read_text()))
         lines = []
         with ways[0].open() as forward, ways[1].open() as reverse:
             for number, (one, other) in enumerate(zip(forward, reverse, strict=True)):
                 if number in numbers:
                     lines.append(as_talp(set(one.split()), set(other.split())))
-        self.path(f"{language}.talp").write_text("".join(lines))
+        self.path(f"{name}.talp").write_text("".join(lines))
 
-    def teacher(self) -> Path:
+    def teacher(self, texts: list[str]) -> Path:
         """The encoder after self-supervised alignment."""
         options = ["-m", "e5-small", "--average", "geometric"]
-        return self.train("teacher", self.scale.teacher_steps, options)
+        return self.train("teacher", texts, self.scale.teacher_steps, options)
 
-    def student(self, cross_layers: int) -> Path:
+    def student(self, texts: list[str], cross_layers: int) -> Path:
         """A network that starts with ``cross_layers``, after learning the weighed links."""
         start = "e5-small"
         if cross_layers:
             start = str(self.path(f"start-{cross_layers}"))
             if not Path(start, "config.json").exists():
-                first = self.path(f"{self.languages[0]}.txt")
+                first = self.path(f"{texts[0]}.txt")
                 depth = ["--cross-layers", str(cross_layers), "--align-layer", "8"]
                 run([*XALIGN, "train", "-i", first, *depth, "--steps", "0", "-o", start])
-        links = [
-            option
-            for language in self.languages
-            for option in ("--links", str(self.path(f"{language}.talp")))
-        ]
+        links = [option for name in texts for option in ("--links", str(self.path(f"{name}.talp")))]
         options = ["-m", start, "--teacher", str(self.path("teacher")), *links, *READING]
         options += ["--evidence", "0.4"]
-        return self.train(f"student-{cross_layers}", self.scale.student_steps, options)
+        return self.train(f"student-{cross_layers}", texts, self.scale.student_steps, options)
 
-    def train(self, name: str, steps: int, options: list[str]) -> Path:
+    def train(self, name: str, texts: list[str], steps: int, options: list[str]) -> Path:
         """Run or go on with stage 2 in the folder ``name``."""
         folder = self.path(name)
         done = [record["step"] for record in read_metrics(folder / "metrics.jsonl")]
@@ -134,7 +140,7 @@ class FirstModel:
             return folder
         if not done:
             shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
-        corpora = [("-i", str(self.path(f"{language}.txt"))) for language in self.languages]
+        corpora = [("-i", str(self.path(f"{text}.txt"))) for text in texts]
         dev = [("--dev", str(path)) for path in sorted(self.path("dev").glob("*.txt"))]
         run(
             [
@@ -142,6 +148,7 @@ class FirstModel:
                 "finetune",
                 *options,
                 *AUGMENTATION,
+                *self.options,
                 *itertools.chain(*corpora),
                 *itertools.chain(*dev),
                 *(["--weight", "1"] * len(corpora)),
@@ -207,10 +214,13 @@ def main() -> None:
     parser.add_argument("data", help="folder with train/ and gold/dev/")
     parser.add_argument("-w", "--work", required=True, help="folder of all that is made on the way")
     parser.add_argument("--cross-layers", type=int, default=2, help="n")
-    options = parser.parse_args()
-    work = Path(options.work)
+    parser.add_argument("--device", default="auto", help="where it trains")
+    parser.add_argument("--precision", default="auto", help="of training")
+    given = parser.parse_args()
+    work = Path(given.work)
     work.mkdir(parents=True, exist_ok=True)
-    say(str(FirstModel(work, FULL).make(Path(options.data), options.cross_layers)))
+    options = ("--device", given.device, "--precision", given.precision)
+    say(str(FirstModel(work, FULL, options=options).make(Path(given.data), given.cross_layers)))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ import torch
 from bin.recipes import EXAMPLES
 from bin.recipes.first_model import FULL as FIRST_FULL
 from bin.recipes.first_model import (
-    LANGUAGES,
     LICENCES,
     MAX_DEV_PAIRS,
+    TEXTS,
     XALIGN,
     FirstModel,
     Scale,
@@ -123,7 +123,7 @@ class Recipe:
 
     work: Path
     scale: SecondScale
-    languages: tuple[str, ...] = LANGUAGES
+    first_texts: tuple[str, ...] = TEXTS
     options: tuple[str, ...] = ()
 
     def make(self, data: Path, output: Path, start: str | None, cross_layers: int) -> None:
@@ -132,7 +132,7 @@ class Recipe:
         With the model ``start``, the first step is left out.
         """
         if start is None:
-            first = FirstModel(self.path("first"), self.scale.first, self.languages)
+            first = FirstModel(self.path("first"), self.scale.first, self.first_texts)
             first.work.mkdir(exist_ok=True)
             start = str(first.make(data, cross_layers))
         human = [name for name in HUMAN if self.human(data / "gold", name)]
@@ -350,7 +350,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "work").mkdir()
-            recipe = Recipe(folder / "work", TINY, ("de",))
+            recipe = Recipe(folder / "work", TINY, ("de-en",))
             recipe.make(
                 tiny_data(folder / "data"), folder / "model", given.start, given.cross_layers
             )
