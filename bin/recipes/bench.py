@@ -10,8 +10,8 @@ same pairs, xalign and others in turn, on all and on the shortest and longest qu
 command of xalign on so many lines, the file again and again: time and memory. --quick: the share on
 the example pairs, with all instructions of the processor and with AVX2 alone, against the one that
 is kept in bin/recipes/bench.json; more than 25% below is an error. --train: steps of training.
---device cuda: the speed of a GPU by precision and size of batches, and how its links agree with
-those of the CPU.
+--device cuda: the speed of a GPU by precision, size of batches and number of processes, and how its
+links agree with those of the CPU; --device cpu: the same of all cores.
 """
 
 import argparse
@@ -37,6 +37,8 @@ from torch import nn
 from bin.recipes import EXAMPLES, rivals
 from xalign import Aligner
 from xalign.aligning.devices import has_fast_int8, usable_cores
+from xalign.aligning.pool import Pool
+from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import Alignment, SentencePair
 from xalign.io.files import Source
 from xalign.io.pairs import read_pairs
@@ -59,6 +61,8 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
 """Environment that limits torch and its libraries to AVX2."""
+FIRST_PAIRS = 300
+"""Pairs for each process, so that all have loaded their model before they are timed."""
 DEVICE_BATCHES = (16_384, 32_768, 65_536, 131_072)
 KEPT, TOLERANCE = Path(__file__).with_name("bench.json"), 0.25
 
@@ -171,7 +175,20 @@ def bench_device(pairs: list[SentencePair], rounds: int, device: str) -> None:
             )
 
 
-def align_all(aligner: Aligner, pairs: list[SentencePair]) -> list[Alignment]:
+def bench_processes(pairs: list[SentencePair], rounds: int, device: str) -> None:
+    """Print the speed of several processes, after their start."""
+    print("| processes | pairs/s |\n|---|---|")
+    for count in (1, 2, 4, 8, 16):
+        if count <= usable_cores():
+            with Pool(AlignerSettings(device=device), count) as pool:
+                for _ in pool.align(pairs[: FIRST_PAIRS * count]):
+                    pass
+                work = partial(align_all, pool, pairs)
+                speed = statistics.median(len(pairs) / seconds(work) for _ in range(rounds))
+            print(f"| {count} | {speed:.0f} |", flush=True)
+
+
+def align_all(aligner: Aligner | Pool, pairs: list[SentencePair]) -> list[Alignment]:
     """Alignments of all pairs."""
     return list(aligner.align(pairs))
 
@@ -392,6 +409,7 @@ def main() -> None:
     elif options.device:
         pairs = list(read_pairs(Source(options.corpus), options.corpus))
         bench_device(pairs, options.rounds, options.device)
+        bench_processes(pairs, options.rounds, options.device)
     elif options.quick:
         sys.exit(bench_quickly(options.threads))
     elif options.rivals:
