@@ -7,7 +7,7 @@ The tree::
     ├── ModelError       a model folder, encoder or weight file that cannot be loaded
     ├── TrainingError    training that cannot go on; the last checkpoint is whole
     ├── DeviceError      a device that this machine does not have
-    └── EngineError      workers that are not there, or failed; what they did is kept
+    └── EngineError      workers that are not there, or failed
 
 Every message says where, what was expected, what was found and, when known, what to do.
 """
@@ -30,6 +30,9 @@ class InputError(XalignError):
         self.path, self.line, self.message, self.raw = path, line, message, raw
         super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
 
+    def __reduce__(self) -> tuple[type, tuple[str, int, str, bytes]]:
+        return type(self), (self.path, self.line, self.message, self.raw)
+
 
 class ModelError(XalignError):
     """A model cannot be loaded, or does not fit what it is asked to do."""
@@ -44,4 +47,4 @@ class TrainingError(XalignError):
 
 
 class EngineError(XalignError):
-    """Workers are not there, or failed; the same command goes on with what is left."""
+    """Workers are not there, or failed; with Ray or --resume, the same command goes on."""

@@ -3,7 +3,8 @@
     python -m bin.recipes.dictionaries ja-en.kyoto.tsv.xz kftt.en-ja.txt --pairs 200000 \\
         -d jamdict.db:JMdict -d jamdict.db:JMnedict
     python -m bin.recipes.dictionaries fr-en.hansards.tsv.xz hansards.en-fr.txt \\
-        -d freedict-fra-eng.index -d freedict-eng-fra.index
+        -d freedict-fra-eng.index -d freedict-eng-fra.index \\
+        --english-is-headword freedict-eng-fra.index
 
 eflomal aligns a sample of the text, the development set, and the entries of dictionaries as further
 pairs, all lower-cased. A dictionary is a part of the database of the package jamdict-data (JMdict
@@ -139,6 +140,8 @@ def main() -> None:
     parser.add_argument("--english-is-headword", action="append", default=[], help="a -d of these")
     parser.add_argument("--pairs", type=int, default=200_000, help="of the text")
     given = parser.parse_args()
+    if unknown := set(given.english_is_headword) - set(given.dictionary):
+        parser.error(f"--english-is-headword: expected one of -d, found {unknown.pop()}")
     rows = list(text_of(given.text))
     rows = random.Random(1).sample(rows, min(given.pairs, len(rows)))
     known = vocabulary(rows)

@@ -1,4 +1,6 @@
-"""A model that learns from text alone, without human links: the first default model of xalign.
+"""A model that learns from text alone, without human links.
+
+The first default model of xalign was made so, from text of the first five files alone.
 
 1. Text: natural pairs under open or research licences, five languages with English; of Japanese
    and French also the domains of their test sets.
@@ -66,6 +68,8 @@ class FirstModel:
     def make(self, data: Path, cross_layers: int) -> Path:
         """Take all steps; ``data`` has ``train/`` and ``gold/dev/``. Gives the model's folder."""
         here = [name for name in self.texts if (data / "train" / f"{name}.tsv.xz").exists()]
+        if not here:
+            sys.exit(f"{data}/train: expected {self.texts[0]}.tsv.xz and its like, found none")
         for name in here:
             self.text(data / "train" / f"{name}.tsv.xz", name)
         self.dev(data / "gold" / "dev")

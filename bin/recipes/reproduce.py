@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bin.recipes import EXAMPLES
-from xalign.aligning.devices import usable_cores
+from xalign.aligning.devices import choose_device, usable_cores
 from xalign.training.run import read_metrics
 from xalign.training.settings import (
     FinetuneSettings,
@@ -41,6 +41,7 @@ from xalign.training.stages import finetune, train_tlm
 from xalign.training.tuning import Choices, open_dev_set, tune
 from xalign.weights.checkpoint import load
 
+STAGES = ("none", "tlm", "ssa")
 SAME = Schedule(steps=40, warmup=10, batch_pieces=4096, mask_rate=0.3, seed=1)
 STAGE_1 = replace(SAME, lr=3e-4, self_lr=5e-5)
 STAGE_2 = replace(SAME, lr=1.5e-4, self_lr=1.5e-4)
@@ -91,7 +92,7 @@ class Plan:
 
 def run_all(corpora: Sequence[str], dev: Sequence[str], output: Path, plan: Plan) -> None:
     """Train every variant, and write ``results.json``, ``results.md`` and ``results.png``."""
-    threads = usable_cores() if plan.device == "cpu" else 1
+    threads = usable_cores() if choose_device(plan.device).type == "cpu" else 1
     machine = Machine(device=plan.device, threads=threads, cache=output / "corpora")
     results = [run_one(variant, corpora, dev, output, machine, plan) for variant in plan.variants]
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
@@ -113,7 +114,7 @@ def run_one(
 
     A stage that was stopped goes on from its last checkpoint.
     """
-    folder, threads = output / variant.name, machine.threads or usable_cores()
+    folder, threads = output / variant.name, machine.threads or 1
     result: dict[str, Any] = {"n": variant.num_cross_layers, "init": variant.init}
     text = Text(input=tuple(corpora), weight=(1.0,) * len(corpora), dev=tuple(dev))
     start = Start(
@@ -163,10 +164,15 @@ def test_rates(folder: Path, test: Sequence[str], threads: int) -> dict[str, flo
     """AER of a model on test sets, by the rule that its development sets chose."""
     if not test:
         return {}
+    path = folder / "test.json"
+    if path.exists():
+        return dict(json.loads(path.read_text()))
     model = load(str(folder))
     layer, rule = model.network.config.align_layer, model.rule
     choices = Choices((layer,), (rule.scale,), (rule.threshold,))
-    return tune(model, [open_dev_set(name) for name in test], choices, threads).rates
+    rates = tune(model, [open_dev_set(name) for name in test], choices, threads).rates
+    path.write_text(json.dumps(rates) + "\n")
+    return rates
 
 
 def layers_after_tlm(
@@ -191,8 +197,13 @@ def as_tables(results: Sequence[dict[str, Any]]) -> str:
     lines = ["| n | cross layers start | untrained | + TLM | ++ SSA |", "|---|---|---|---|---|"]
     for result in results:
         start = result["init"] if result["n"] else "(none)"
-        stages = " | ".join(f"{100 * result[stage]:.2f}" for stage in ("none", "tlm", "ssa"))
+        stages = " | ".join(f"{100 * result[stage]:.2f}" for stage in STAGES)
         lines.append(f"| {result['n']} | {start} | {stages} |")
+    for name in results[0]["none on test sets"]:
+        lines += ["", f"| n | {name}, untrained | + TLM | ++ SSA |", "|---|---|---|---|"]
+        for result in results:
+            found = (result[f"{stage} on test sets"][name] for stage in STAGES)
+            lines.append(f"| {result['n']} | {' | '.join(f'{100 * aer:.2f}' for aer in found)} |")
     layers = sorted({layer for result in results for layer in result["by_layer"]})
     header = " | ".join(f"c={layer}" for layer in layers)
     lines += ["", f"| n | cross layers start | {header} |", "|---|---|" + "---|" * len(layers)]

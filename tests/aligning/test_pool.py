@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import torch
 
 from tests.conftest import EXAMPLES, ROOT, example_pairs, run
 from xalign.aligning.aligner import Aligner
@@ -71,9 +73,70 @@ def test_an_error_of_the_stream_comes_after_the_results_before_it(pool: Pool) ->
         next(found)
 
 
+def fail(_: Aligner, pairs: Iterable[SentencePair]) -> Iterator[int]:
+    """A task that fails."""
+    raise InputError("corpus.txt", 7, "damaged", b"line")
+
+
+def fail_oddly(_: Aligner, pairs: Iterable[SentencePair]) -> Iterator[int]:
+    """A task whose error cannot travel."""
+
+    class OddError(Exception):
+        pass
+
+    raise OddError("odd")
+
+
+def much(_: Aligner, pairs: Iterable[SentencePair]) -> Iterator[bytes]:
+    """A task whose results are more than a pipe holds."""
+    return (b"x" * 100_000 for _ in pairs)
+
+
+def test_a_stream_that_is_left_early_leaves_no_process_behind() -> None:
+    words = " ".join(["long"] * 40)
+    pairs = [SentencePair(words, words)] * 2000
+    with Pool(SETTINGS, 2) as pool:
+        pool.block = 1000  # blocks and results are more than a pipe holds
+        assert len(next(pool.run(much, pairs))) == 100_000
+        assert len(list(pool.run(much, pairs[:500]))) == 500
+        assert len(next(pool.run(much, pairs))) == 100_000
+        processes = [worker.process for worker in pool._all]
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    assert not any(process.is_alive() for process in processes)
+
+
+def test_devices_are_divided_among_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    devices = [torch.device("cuda", k) for k in range(3)]
+    monkeypatch.setattr("xalign.aligning.pool.choose_devices", lambda _: devices)
+    monkeypatch.setattr("xalign.aligning.pool.choose_precision", lambda *_: "bf16")
+    monkeypatch.setattr("xalign.aligning.pool.gpu_batch_pieces", lambda *_: 1000)
+
+    def started(settings: AlignerSettings) -> mock.Mock:
+        given.append(settings.device)
+        return mock.Mock()
+
+    monkeypatch.setattr("xalign.aligning.pool.started", started)
+    for count, expected in [
+        (2, ["cuda:0,cuda:2", "cuda:1"]),
+        (4, ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]),
+    ]:
+        given.clear()
+        Pool(AlignerSettings(device="all"), count).close()
+        assert given == expected
+
+
 def test_what_fails_in_a_worker_fails_here() -> None:
-    with Pool(SETTINGS, 2) as pool, pytest.raises(EngineError, match="fewer --workers"):
-        list(pool.run(end_process, example_pairs()))
+    with Pool(SETTINGS, 2) as pool:
+        with pytest.raises(InputError, match=r"corpus\.txt:7: damaged") as caught:
+            list(pool.run(fail, example_pairs()))
+        assert caught.value.raw == b"line"
+        with pytest.raises(EngineError, match=r"a worker process failed: .*OddError"):
+            list(pool.run(fail_oddly, example_pairs()))
+        with pytest.raises(EngineError, match=r"ended by SIGKILL.*fewer --workers"):
+            list(pool.run(end_process, example_pairs()))
     missing = AlignerSettings(model="nowhere/at-all", device="cpu")
     with Pool(missing, 1) as pool, pytest.raises(XalignError, match="nowhere"):
         list(pool.align(example_pairs()))
@@ -93,9 +156,10 @@ def test_every_output_of_the_program_is_the_same(tmp_path: Path) -> None:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_workers_end_with_the_program(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT", "SIGTERM"])
+def test_workers_end_with_the_program(tmp_path: Path, name: str) -> None:
+    number = signal.Signals[name]
     path = tmp_path / "long.txt"
     path.write_text((EXAMPLES / "de-en.txt").read_text() * 1000)
     command = [sys.executable, "-m", "xalign", "align", "--workers", "2", "-i", str(path)]
@@ -106,10 +170,9 @@ def test_workers_end_with_the_program(tmp_path: Path, number: signal.Signals) ->
         wait_for(lambda: len(children_of(process.pid)) >= 2)
         workers = children_of(process.pid)
         time.sleep(0.3)
-        target = process.pid if number == signal.SIGKILL else -process.pid
-        (os.kill if target > 0 else os.killpg)(abs(target), number)
+        (os.kill if name == "SIGKILL" else os.killpg)(process.pid, number)
         _, messages = process.communicate(timeout=30)
-        if number != signal.SIGKILL:
+        if name != "SIGKILL":
             assert process.returncode == 128 + number
             assert b"interrupted" in messages
             assert messages.count(b"\n") == 1

@@ -510,17 +510,23 @@ def test_large_files_get_several_processes_on_a_gpu(
         file.truncate(job.LARGE_BYTES)
     monkeypatch.setattr("xalign.aligning.devices.usable_cores", lambda: 12)
     monkeypatch.setattr("xalign.aligning.devices.choose_devices", lambda n: [torch.device(n)])
+    monkeypatch.setattr("xalign.aligning.devices.free_memory", lambda _: 80 * 10**9)
 
-    def usual(*paths: Path, device: str = "cuda", line_buffered: bool = False) -> int:
-        inputs = Inputs(input=tuple(map(str, paths)))
+    def usual(
+        *paths: Path, device: str = "cuda", shard: str | None = None, line_buffered: bool = False
+    ) -> int:
+        inputs = Inputs(input=tuple(map(str, paths)), shard=shard)
         wanted = Wanted(line_buffered=line_buffered)
         settings = AlignerSettings(device=device)
         return job.usual_workers(Job(inputs, wanted, Words(), settings, "-", None, False, True))
 
     assert [usual(large), usual(small, large), usual(small), usual()] == [6, 6, 1, 1]
-    assert [usual(large, device="cpu"), usual(large, line_buffered=True)] == [1, 1]
+    assert [usual(large, line_buffered=True), usual(large, shard="1/2")] == [1, 1]
     monkeypatch.setattr("xalign.aligning.devices.usable_cores", lambda: 64)
     assert usual(large) == job.GPU_WORKERS
+    free = iter([13 * 10**9, 10**9, 0])
+    monkeypatch.setattr("xalign.aligning.devices.free_memory", lambda _: next(free))
+    assert [usual(large), usual(large), usual(large, device="cpu")] == [3, 1, 1]
 
 
 @pytest.mark.slow
@@ -529,10 +535,10 @@ def test_a_job_of_several_processes_goes_on(tmp_path: Path) -> None:
     corpus.write_text("".join(f"a {k} ||| {k} b\n" for k in range(2000)))
     chosen = ["align", "-i", corpus, "--precision", "fp32", "--threads", "1", "-q"]
     assert run(*chosen, "-o", tmp_path / "whole").exit_code == 0
-    program = "import sys; from xalign.cli import job, main; job.CHUNK_PAIRS = job.CHUNK_BLOCKS = 1"
+    program = "import sys; from xalign.cli import job, main; job.CHUNK_PAIRS = 400"
     start = [sys.executable, "-c", f"{program}; main.app(sys.argv[1:])"]
-    command = [*start, *map(str, chosen), "--workers", "2", "--resume", "-o", str(out)]
-    stopped = subprocess.Popen(command, cwd=ROOT)
+    command = [*start, *map(str, chosen), "--resume", "-o", str(out), "--workers"]
+    stopped = subprocess.Popen([*command, "2"], cwd=ROOT)
     journal = beside(str(out), JOURNAL)
     end = time.monotonic() + 100
     while not (journal.exists() and b'"pairs"' in journal.read_bytes()):
@@ -541,5 +547,5 @@ def test_a_job_of_several_processes_goes_on(tmp_path: Path) -> None:
     stopped.kill()
     stopped.wait()
     assert not out.exists()
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([*command, "3"], cwd=ROOT, check=False).returncode == 0
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()

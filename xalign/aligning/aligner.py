@@ -106,9 +106,9 @@ class Aligner:
         self.network = networks[0]
         self.tokenizer, self.rule = checkpoint.tokenizer, checkpoint.rule
         self.threads, self.batch_pieces = threads * len(networks), batch_pieces
-        self.where = f"{','.join(map(str, devices))} ({precision})"
+        self.where = self.machine = f"{','.join(map(str, devices))} ({precision})"
         self.counts, self.first_window = Counts(), FIRST_WINDOW
-        self._device, self.precision = devices[0], precision
+        self.device, self.precision = devices[0], precision
         self._reload = reload or (lambda: checkpoint)
         self._exact: CrossAlign | None = None
         self._lock = threading.Lock()
@@ -338,7 +338,7 @@ class Aligner:
         """The network in fp32, loaded when it is first needed."""
         with self._lock:
             if self._exact is None:
-                self._exact = network_on(self._device, self._reload(), "fp32", compiled=False)
+                self._exact = network_on(self.device, self._reload(), "fp32", compiled=False)
             return self._exact
 
 

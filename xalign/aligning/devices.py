@@ -75,9 +75,14 @@ def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
 
     An estimate: a batch that does not fit after all is halved.
     """
-    free = [torch.cuda.mem_get_info(device)[0] for device in devices if device.type == "cuda"]
-    pieces = int(GPU_SHARE * min(free, default=0)) // (threads * GPU_PIECE_BYTES)
+    pieces = int(GPU_SHARE * free_memory(devices)) // (threads * GPU_PIECE_BYTES)
     return max(GPU_PIECES[0], min(pieces, GPU_PIECES[1]))
+
+
+def free_memory(devices: Sequence[torch.device]) -> int:
+    """Bytes that are free on each of several GPUs of NVIDIA's; 0 on other devices."""
+    free = [torch.cuda.mem_get_info(device)[0] for device in devices if device.type == "cuda"]
+    return min(free, default=0)
 
 
 def wait_for(device: torch.device) -> None:

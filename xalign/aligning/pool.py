@@ -12,10 +12,12 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
+from queue import SimpleQueue
 from typing import Any, Generic
 
 from xalign.aligning.aligner import GPU_THREADS, Aligner, Counts, Pairs, Result, Task
@@ -37,26 +39,23 @@ AHEAD = 2
 """Blocks that are read for each worker before their results are taken."""
 CPU_BLOCK = 256
 """Most pairs of a block on a CPU: a few seconds' work, and enough pairs of a length for batches."""
+Sides = list[tuple[tuple[str, ...], tuple[str, ...]]]
+"""Words of both sides of the pairs of a block."""
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What the workers of a pool have in common: settings, devices, and how many there are yet."""
-
-    settings: AlignerSettings
-    devices: tuple[str, ...]
-    count: Any
-    """A shared integer: the number of workers that have started."""
-
-
-@dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """Results of a block, what its pairs added to the counts, and warnings meanwhile."""
+    """What a worker gives back for a block.
+
+    These are its results, what its pairs added to the counts, and warnings meanwhile; or the error
+    that ended it.
+    """
 
     results: list[Result]
     counts: Counts
     warnings: list[str]
+    error: Exception | None = None
 
 
 class Kept(logging.Handler):
@@ -76,58 +75,75 @@ class Kept(logging.Handler):
         return taken
 
 
-@dataclass(slots=True)
-class Worker:
-    """What one process of a pool keeps; its aligner is loaded for its first block."""
-
-    settings: AlignerSettings | None = None
-    aligner: Aligner | None = None
-    warnings: Kept = field(default_factory=Kept)
-
-
-WORKER = Worker()
-
-
-def start_worker(share: Share, parent: Connection) -> None:
-    """Begin as a worker process, which ends as soon as ``parent`` is closed or lost."""
+def work(connection: Connection, settings: AlignerSettings) -> None:
+    """Be a worker process: answer each task and block with a `Done`, while the parent lives."""
+    kept = Kept()
     for name in ("xalign", "py.warnings"):
-        logging.getLogger(name).addHandler(WORKER.warnings)
+        logging.getLogger(name).addHandler(kept)
         logging.getLogger(name).propagate = False
     logging.captureWarnings(True)
-
-    def end_with_parent() -> None:
-        with contextlib.suppress(OSError, EOFError):
-            parent.recv_bytes()
-        os._exit(1)
-
     threading.Thread(target=end_with_parent, daemon=True).start()
-    prepare_process(share.settings.model)
-    with share.count.get_lock():
-        number = share.count.value
-        share.count.value += 1
-    device = share.devices[number % len(share.devices)]
-    WORKER.settings = replace(share.settings, device=device)
+    prepare_process(settings.model)
+    aligner: Aligner | None = None
+    while True:
+        try:
+            task, sides, counts = connection.recv()
+        except (EOFError, OSError):  # the parent has closed its end
+            return
+        results, added, failed = [], Counts(), None
+        try:
+            aligner = aligner or Aligner.from_settings(settings)
+            aligner.first_window, aligner.counts = LAST_WINDOW, replace(counts)
+            results = list(task(aligner, (SentencePair(src, tgt) for src, tgt in sides)))
+            added = aligner.counts.since(counts)
+        except Exception as error:  # it is raised again in the parent
+            failed = error
+        connection.send_bytes(as_bytes(Done(results, added, kept.take(), failed)))
 
 
-def run_block(
-    task: Task[Result], sides: list[tuple[tuple[str, ...], tuple[str, ...]]], counts: Counts
-) -> Done[Result]:
-    """Results of ``task`` for the pairs of a block, which come after those of ``counts``."""
-    if WORKER.aligner is None:
-        assert WORKER.settings is not None, "start_worker comes first"
-        WORKER.aligner = Aligner.from_settings(WORKER.settings)
-        WORKER.aligner.first_window = LAST_WINDOW
-    aligner = WORKER.aligner
-    aligner.counts = replace(counts)
-    results = list(task(aligner, (SentencePair(src, tgt) for src, tgt in sides)))
-    return Done(results, aligner.counts.since(counts), WORKER.warnings.take())
+def as_bytes(done: Done[Any]) -> Any:
+    """A message for the parent; an error that cannot travel becomes an `EngineError`."""
+    try:
+        return ForkingPickler.dumps(done)
+    except Exception:
+        error = EngineError(f"a worker process failed: {done.error!r}")
+        return ForkingPickler.dumps(replace(done, results=[], error=error))
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent has ended, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process, and the parent's end of the pipe to it."""
+
+    process: SpawnProcess
+    connection: Connection
+
+    def lost(self) -> EngineError:
+        """The error of a worker that ended before its time."""
+        self.process.join(5)
+        code = self.process.exitcode or 0
+        if code < 0:
+            name = signal.Signals(-code).name
+            return EngineError(
+                f"a worker process was ended by {name}, perhaps for want of memory; "
+                "use fewer --workers"
+            )
+        return EngineError(f"a worker process ended with exit code {code}; see its messages above")
 
 
 class Pool:
     """Aligns streams in ``workers`` processes; used like an `Aligner`, and closed at the end.
 
-    Without ``threads``, the cores are divided among the workers; several devices are given to them
-    in turn. Links are those of an `Aligner` with the same settings: on a CPU to the last bit.
+    Without ``threads``, the cores are divided among the workers, and so are several devices. Links
+    are those of an `Aligner` with the same settings: on a CPU to the last bit. Every worker has a
+    pipe of its own, and a thread here that waits for it, so that a lost worker is an error at once.
 
     Errors: `DeviceError` at once, `ModelError` with the first results, and `EngineError` when a
     worker is lost.
@@ -136,24 +152,29 @@ class Pool:
     def __init__(self, settings: AlignerSettings, workers: int) -> None:
         devices = choose_devices(settings.device)
         self.precision = choose_precision(settings.precision, devices[0])
-        names = tuple(map(str, devices))
+        self.device = devices[0]
+        names = list(map(str, devices))
+        self.machine = f"{','.join(names)} ({self.precision})"
         self.where = f"{','.join(names)} ({self.precision}, {workers} processes)"
         self.counts, self.workers = Counts(), workers
-        self.block = CPU_BLOCK if devices[0].type == "cpu" else LAST_WINDOW
+        self.block = CPU_BLOCK if self.device.type == "cpu" else LAST_WINDOW
         self._warned: set[str] = set()
         threads = settings.threads or max(1, usable_cores() // workers)
         pieces = settings.batch_pieces
-        if pieces is None and devices[0].type == "cuda":
+        if pieces is None and self.device.type == "cuda":
             pieces = gpu_batch_pieces(devices, GPU_THREADS * -(-workers // len(devices)))
-        share = replace(settings, threads=threads, batch_pieces=pieces)
-        context = multiprocessing.get_context("spawn")
-        ending, self._open = context.Pipe(duplex=False)
-        self._executor = ProcessPoolExecutor(
-            workers,
-            context,
-            start_worker,
-            (Share(share, names, context.Value("i", 0)), ending),
-        )
+        shared = replace(settings, threads=threads, batch_pieces=pieces)
+        self._threads = ThreadPoolExecutor(workers)
+        self._free: SimpleQueue[Worker] = SimpleQueue()  # each task takes a worker
+        self._all: list[Worker] = []
+        try:
+            for number in range(workers):
+                own = names[number::workers] or [names[number % len(names)]]
+                self._all.append(started(replace(shared, device=",".join(own))))
+                self._free.put(self._all[-1])
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Pool":
         return self
@@ -163,8 +184,13 @@ class Pool:
 
     def close(self) -> None:
         """End the worker processes, whatever they do."""
-        self._open.close()
-        self._executor.shutdown(cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._all:
+            worker.process.kill()
+        self._threads.shutdown()
+        for worker in self._all:
+            worker.process.join()
+            worker.connection.close()
 
     def align(
         self, pairs: Pairs, *, src: str | None = None, tgt: str | None = None
@@ -194,35 +220,57 @@ class Pool:
                     block, stopped = None, error
                 if block is None:
                     break
-                waiting.append(self._submit(task, block))
+                counts = replace(self.counts)
+                self.counts.pairs += len(block)
+                waiting.append(self._threads.submit(self._ask, task, block, counts))
                 if len(waiting) > AHEAD * self.workers:
                     yield from self._take(waiting.popleft())
             while waiting:
                 yield from self._take(waiting.popleft())
-        except BrokenProcessPool as error:
-            raise EngineError(
-                "a worker process was killed, perhaps for want of memory; use fewer --workers"
-            ) from error
         finally:
             for future in waiting:
                 future.cancel()
         if stopped is not None:
             raise stopped
 
-    def _submit(self, task: Task[Result], block: list[SentencePair]) -> Future[Done[Result]]:
-        counts = replace(self.counts)
-        self.counts.pairs += len(block)
-        with without_interrupts():  # workers start here, and end with this process alone
-            return self._executor.submit(run_block, task, [(p.src, p.tgt) for p in block], counts)
+    def _ask(self, task: Task[Result], block: list[SentencePair], counts: Counts) -> Done[Result]:
+        """Give a block to a worker that is free, and wait for what it gives back."""
+        worker = self._free.get()
+        try:
+            worker.connection.send((task, [(pair.src, pair.tgt) for pair in block], counts))
+            done: Done[Result] = worker.connection.recv()
+        except (EOFError, OSError) as error:
+            raise worker.lost() from error
+        finally:
+            self._free.put(worker)  # also a lost one, which then fails at once
+        return done
 
     def _take(self, future: Future[Done[Result]]) -> list[Result]:
         done = future.result()
-        self.counts.add(replace(done.counts, pairs=0))  # they are counted when they are read
         for message in done.warnings:
             if message not in self._warned:  # workers say the same of a model
                 self._warned.add(message)
                 logger.warning("%s", message)
+        if done.error is not None:
+            raise done.error
+        self.counts.add(replace(done.counts, pairs=0))  # they are counted when they are read
         return done.results
+
+
+def started(settings: AlignerSettings) -> Worker:
+    """A new worker process."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=work, args=(there, settings), daemon=True)
+    try:
+        with without_interrupts():  # it ends with this process alone, not by Ctrl-C
+            process.start()
+    except OSError as error:
+        raise EngineError(
+            f"a worker process cannot be started: {error.strerror}; use fewer --workers"
+        ) from error
+    there.close()
+    return Worker(process, here)
 
 
 def alignments(aligner: Aligner, pairs: Iterable[SentencePair]) -> Iterator[Alignment]:

@@ -121,8 +121,8 @@ class Workers:
     workers: Annotated[
         int | None,
         Setting(
-            "Processes; default: 1, for large files on a GPU up to 8; with --engine ray one per "
-            "GPU, else one for every --threads cores.",
+            "Processes, each with --threads of its own. Default: 1, or up to 8 for each GPU if the "
+            "input has 20 MB; with Ray one for each GPU, or for every --threads cores.",
             min=1,
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""One job of `xalign align` in this process: open, align, write, go on after a stop, report."""
+"""One job of `xalign align` on this machine: open, align, write, go on after a stop, report."""
 
 import dataclasses
 import os
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from xalign.aligning.pool import Pool
     from xalign.weights.checkpoint import Checkpoint
 
-CHUNK_PAIRS, CHUNK_BLOCKS = 8192, 4
-"""Pairs between two entries of a journal, and blocks of each worker between them."""
-LARGE_BYTES, GPU_WORKERS = 20_000_000, 8
-"""Size of input from which several processes feed a GPU, as each takes seconds to start, and most
-of these processes."""
+CHUNK_PAIRS, GPU_CHUNK_PAIRS = 8192, 65_536
+"""Pairs between two entries of a journal, on a CPU and on a GPU."""
+LARGE_BYTES, GPU_WORKERS, GPU_WORKER_BYTES = 20_000_000, 8, 4_000_000_000
+"""Size of input from which several processes feed a GPU, as each takes seconds to start; the most
+of these processes; and the free memory of the GPU for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Job:
 def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
     """Align the pairs of a job, made by ``make``, and print the summary.
 
-    Errors: `InputError`, `ModelError`, `DeviceError`.
+    Errors: `InputError`, `ModelError`, `DeviceError`, `EngineError`.
     """
     from xalign.aligning.memory import prepare_process
 
@@ -124,9 +124,7 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
                 others = {"bad": bad.count, "other_spaces": watched.other_spaces}
                 outputs.end_chunk(found | others)
 
-        chunk = CHUNK_PAIRS
-        if not isinstance(aligner, xalign.Aligner):
-            chunk = max(chunk, CHUNK_BLOCKS * aligner.block * aligner.workers)
+        chunk = CHUNK_PAIRS if aligner.device.type == "cpu" else GPU_CHUNK_PAIRS
         groups = groups_of(pairs, job, chunk)
         write_groups(job, aligner, groups, line.before(out, job.output), outputs, end_group)
     if job.wanted.format == "tsv" and watched.other_spaces:
@@ -155,13 +153,16 @@ def opened(job: Job, checkpoint: "Checkpoint | None" = None) -> "Aligner | Pool"
 
 def usual_workers(job: Job) -> int:
     """Number of processes for a job: several where a GPU gets much to do, as one waits for it."""
-    from xalign.aligning.devices import choose_devices, usable_cores
+    from xalign.aligning.devices import choose_devices, free_memory, usable_cores
 
     size = sum(Path(path).stat().st_size for path in job.read if Path(path).is_file())
-    if size < LARGE_BYTES or job.wanted.line_buffered:
+    parts = int(job.inputs.shard.partition("/")[2]) if job.inputs.shard else 1
+    if size < parts * LARGE_BYTES or job.wanted.line_buffered:
         return 1
-    is_gpu = choose_devices(job.settings.device)[0].type == "cuda"
-    return max(1, min(GPU_WORKERS, usable_cores() // 2)) if is_gpu else 1
+    devices = choose_devices(job.settings.device)
+    most = GPU_WORKERS * len(devices), usable_cores() // 2, usable_cores() - 1
+    room = len(devices) * free_memory(devices) // GPU_WORKER_BYTES
+    return max(1, min(*most, room))
 
 
 def prepared(job: Job) -> "tuple[Aligner | Pool | None, Outputs | Journal]":
@@ -200,7 +201,7 @@ def identified(job: Job, inputs: list[Any]) -> "tuple[Aligner | Pool, Identity]"
         "input": inputs,
         "model": model,
         "options": options,
-        "device": aligner.where,
+        "device": aligner.machine,
         "version of xalign": xalign.__version__,
         "version of torch": torch.__version__,
         "processor": [torch.backends.cpu.get_cpu_capability(), steps],
