@@ -1,6 +1,7 @@
 """The tree of errors, and what they say."""
 
 import inspect
+import pickle
 
 import pytest
 
@@ -22,3 +23,11 @@ def test_an_input_error_names_its_line() -> None:
 
 def test_an_input_error_of_a_whole_file_names_no_line() -> None:
     assert str(InputError("corpus.talp", 0, "is empty")) == "corpus.talp: is empty"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_travel_between_processes(kind: type[XalignError]) -> None:
+    one = InputError("a.txt", 3, "damaged", b"x") if kind is InputError else kind("what is wrong")
+    other = pickle.loads(pickle.dumps(one))
+    assert type(other) is kind
+    assert (str(other), vars(other)) == (str(one), vars(one))
