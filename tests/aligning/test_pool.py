@@ -165,7 +165,11 @@ def test_workers_end_with_the_program(tmp_path: Path, name: str) -> None:
     command = [sys.executable, "-m", "xalign", "align", "--workers", "2", "-i", str(path)]
     out = tmp_path / "out"
     with subprocess.Popen(
-        [*command, "-o", str(out)], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+        [*command, "-o", str(out)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a caller may ignore it
     ) as process:
         wait_for(lambda: len(children_of(process.pid)) >= 2)
         workers = children_of(process.pid)

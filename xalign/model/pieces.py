@@ -13,7 +13,7 @@ class PieceSentence:
 
     ids: Sequence[int]
     words: Sequence[int]
-    num_words: int = field(init=False, compare=False)
+    num_words: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "num_words", max(self.words, default=-1) + 1)
