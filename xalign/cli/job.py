@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import xalign
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words
-from xalign.cli.inputs import open_pairs
+from xalign.cli.inputs import open_pairs, usable
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import XalignError
 from xalign.io.journal import Identity, Journal, identity_of
 from xalign.io.outputs import Outputs
+from xalign.io.shard import parse_shard
 from xalign.links.notices import Watched
 from xalign.progress import Meter, Phase, status_line
 
@@ -156,7 +157,7 @@ def usual_workers(job: Job) -> int:
     from xalign.aligning.devices import choose_devices, free_memory, usable_cores
 
     size = sum(Path(path).stat().st_size for path in job.read if Path(path).is_file())
-    parts = int(job.inputs.shard.partition("/")[2]) if job.inputs.shard else 1
+    _, parts = usable(parse_shard, job.inputs.shard) if job.inputs.shard else (1, 1)
     if size < parts * LARGE_BYTES or job.wanted.line_buffered:
         return 1
     devices = choose_devices(job.settings.device)
