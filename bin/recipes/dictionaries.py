@@ -1,4 +1,4 @@
-"""What dictionaries add to eflomal's links: AER on a development set, with and without each.
+"""AER of eflomal's links on a development set, with and without dictionaries.
 
     python -m bin.recipes.dictionaries ja-en.kyoto.tsv.xz kftt.en-ja.txt --pairs 200000 \\
         -d jamdict.db:JMdict -d jamdict.db:JMnedict

@@ -71,7 +71,7 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(more, name))
 
     def since(self, before: "Counts") -> "Counts":
-        """What these counts have more than those ``before``."""
+        """The differences between these counts and those ``before``."""
         return Counts(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
 
 

@@ -46,10 +46,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """What a worker gives back for a block.
+    """The answer of a worker for a block of pairs.
 
-    These are its results, what its pairs added to the counts, and warnings meanwhile; or the error
-    that ended it.
+    It has one result for each pair, the counts of these pairs, and the warnings of this time; or
+    the error that stopped the worker.
     """
 
     results: list[Result]

@@ -142,7 +142,7 @@ def check_failed(count: int) -> None:
 
 
 def opened(job: Job, checkpoint: "Checkpoint | None" = None) -> "Aligner | Pool":
-    """What aligns the pairs of a job: this process, by a ``checkpoint`` if given, or others."""
+    """The aligner of a job, of a ``checkpoint`` if one was loaded already, or a `Pool`."""
     if (count := job.workers or usual_workers(job)) > 1:
         from xalign.aligning.pool import Pool
 

@@ -52,6 +52,5 @@ def has_letters(text: str) -> bool:
     >>> has_letters("..."), has_letters("3."), has_letters("語")
     (False, True, True)
     """
-    if text.isalnum():  # most words, without the package
-        return True
-    return any(map(str.isalnum, text)) or bool(compiled(LETTERS).search(text))
+    is_plain = text.isalnum() or any(map(str.isalnum, text))  # most words, without the package
+    return is_plain or bool(compiled(LETTERS).search(text))
