@@ -19,7 +19,6 @@ import itertools
 import json
 import lzma
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,8 +141,6 @@ class FirstModel:
         done = [record["step"] for record in read_metrics(folder / "metrics.jsonl")]
         if done and done[-1] == steps:
             return folder
-        if not done:
-            shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
         corpora = [("-i", str(self.path(f"{text}.txt"))) for text in texts]
         dev = [("--dev", str(path)) for path in sorted(self.path("dev").glob("*.txt"))]
         run(
@@ -164,7 +161,7 @@ class FirstModel:
                 str(self.scale.batch_pieces),
                 "-o",
                 str(folder),
-                *(["--resume"] if done else []),
+                "--resume",
             ]
         )
         return folder

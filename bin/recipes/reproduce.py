@@ -15,7 +15,6 @@ The paper's setting, a bilingual model on text of the domain:
 import argparse
 import json
 import math
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -131,22 +130,16 @@ def run_one(
     ):
         schedule = replace(schedule, every=max(1, min(schedule.every, schedule.steps)))
         done = steps_done(folder / stage)
-        if done is None:  # stopped before its first checkpoint
-            shutil.rmtree(folder / stage, ignore_errors=True)
         if done != schedule.steps:
             print(f"{variant.name}: {stage}", file=sys.stderr, flush=True)
             if stage == "ssa":
                 second = FinetuneSettings(
                     model=str(folder / "tlm"), text=text, labels=labels, schedule=schedule
                 )
-                finetune(
-                    second, machine, folder / stage, resume=done is not None, show=lambda _: None
-                )
+                finetune(second, machine, folder / stage, resume=True, show=lambda _: None)
             else:
                 first = TrainSettings(text=text, start=start, schedule=schedule)
-                train_tlm(
-                    first, machine, folder / stage, resume=done is not None, show=lambda _: None
-                )
+                train_tlm(first, machine, folder / stage, resume=True, show=lambda _: None)
         *_, last = (folder / stage / "metrics.jsonl").read_text().splitlines()
         result[stage] = json.loads(last)["mean_aer"]
         result[f"{stage} on test sets"] = test_rates(folder / stage, plan.test, threads)

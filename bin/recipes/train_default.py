@@ -18,7 +18,6 @@ import contextlib
 import itertools
 import lzma
 import random
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -199,8 +198,6 @@ class Recipe:
         done = [record["step"] for record in read_metrics(folder / "metrics.jsonl")]
         if done and done[-1] == steps:
             return folder
-        if not done:
-            shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
         arguments: list[str] = []
         total = sum(HUMAN[one] for one in human), sum(TEXT[one][1] for one in text)
         for one in human:
@@ -236,7 +233,7 @@ class Recipe:
                 *self.options,
                 "-o",
                 str(folder),
-                *(["--resume"] if done else []),
+                "--resume",
             ]
         )
         return folder

@@ -1,5 +1,6 @@
 """Every format's reader is the inverse of its writer."""
 
+import json
 import re
 
 import pytest
@@ -83,6 +84,19 @@ EXPECTED: dict[Format, str] = {
     "naacl": "3 1 1 S 0.5\n3 2 2 S 0.75\n",
     "giza": "# Sentence pair (3) source length 2 target length 2 alignment score : 0.9\na house\nNULL ({ }) das ({ 1 }) Haus ({ 2 })\n",
 }
+
+
+def test_spans_of_raw_text_are_kept_in_jsonl() -> None:
+    spans = ((0, 3, 0, 1, 0.5), (4, 8, 2, 7, 1.0))
+    pair = AlignedPair(PAIR.pair, PAIR.links, 0.9, spans)
+    line = WRITERS["jsonl"](1, pair)
+    assert json.loads(line)["spans"] == [list(span) for span in spans]
+    assert through("jsonl", [pair]) == [pair]
+
+
+def test_a_naacl_line_without_probability_has_1() -> None:
+    (found,) = READERS["naacl"]([b"1 1 2"], "it")
+    assert found.links.probabilities == {(0, 1): 1.0}
 
 
 @pytest.mark.parametrize("format", WRITERS)

@@ -41,6 +41,15 @@ def test_the_base_can_be_forced() -> None:
     assert (found.base, found.base_from) == (0, "given")
 
 
+@pytest.mark.parametrize("text", ["1 1 1", "1 1", "<s><sure>1-1</sure></s>", "a\tb\t1-1"])
+def test_the_base_can_be_forced_in_every_format(text: str) -> None:
+    assert [links(gold(text, base)) for base in (0, 1)] == [
+        [([(1, 1)], [(1, 1)])],
+        [([(0, 0)], [(0, 0)])],
+    ]
+    assert gold(text, 0).base_from == "given"
+
+
 def test_naacl_counts_from_1_and_knows_the_null_word() -> None:
     found = gold("0001 1 1 S\n0001 2 0 S\n0001 2 3 P\n0003 1 2\n0003 2 2 S 0.75\n")
     assert links(found) == [

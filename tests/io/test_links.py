@@ -39,6 +39,11 @@ def test_probabilities_are_kept_where_the_format_has_them(format: Format) -> Non
     assert [links.probabilities for links in found.pairs] == [p.links.probabilities for p in PAIRS]
 
 
+def test_links_without_probabilities_have_1() -> None:
+    (links,) = read_any_links([b"0-0 1-1"], "out")
+    assert links.probabilities == {(0, 0): 1.0, (1, 1): 1.0}
+
+
 def test_blank_lines_before_the_first_links_are_pairs() -> None:
     found = find_links([b"", b"", b"0-0:0.5"], "out")
     assert [str(links) for links in found.pairs] == ["", "", "0-0:0.5"]

@@ -39,6 +39,15 @@ def test_what_is_read_is_what_was_written(
         assert np.array_equal(matrix, again)
 
 
+def test_no_pickle_is_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.npz")
+    np.savez(path, pair=np.array([object()], dtype=object))
+    with pytest.raises(
+        InputError, match=r"m\.npz: expected matrices: Object arrays cannot be loaded"
+    ):
+        list(read_matrices(path))
+
+
 @pytest.mark.parametrize("name", ["m.npz", "m.jsonl"])
 def test_another_file_is_an_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.pairs import read_pairs, read_two_files
+from xalign.io.pairs import read_pairs, read_two_files, split_pair
 
 EMPTY = SentencePair((), ())
 
@@ -67,6 +67,38 @@ def test_a_side_without_words_is_empty_and_not_an_error(line: bytes) -> None:
 )
 def test_a_bad_line_is_named_and_keeps_its_place(line: bytes, message: str) -> None:
     assert read(b"das Haus ||| the house", line, b"") == ([HOUSE, EMPTY, EMPTY], [message])
+
+
+@pytest.mark.parametrize(
+    ("text", "sides"),
+    [
+        ("a ||| b", ("a", "b")),
+        ("a  |||  b", ("a ", " b")),
+        ("a\tb", ("a", "b")),
+        (" a \t b ", (" a ", " b ")),
+        ("  ", ("", "")),
+        ("X", None),
+        ("|||b", None),
+    ],
+)
+def test_the_text_of_both_sides_is_kept_to_the_letter(
+    text: str, sides: tuple[str, str] | None
+) -> None:
+    assert split_pair(text) == sides
+
+
+def test_sides_of_50_000_words_are_read() -> None:
+    words = b"a " * 49_999 + b"a"
+    pairs, errors = read(words + b"\t" + words)
+    assert (len(pairs[0].src), errors) == (50_000, [])
+
+
+def test_a_bad_line_has_its_bytes() -> None:
+    errors: list[InputError] = []
+    lines = [b"a", b"a " * 50_001 + b"\tb"]
+    list(read_pairs(lines, "x", errors.append))
+    list(read_two_files(lines[1:], [b"b"], "x", "y", errors.append))
+    assert [error.raw for error in errors] == [*lines, lines[1] + b"\tb"]
 
 
 def test_a_bad_line_is_raised_unless_something_else_was_said() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xalign.errors import InputError
+from xalign.io.files import LongLine
 from xalign.io.shard import open_shards
 
 
@@ -40,6 +41,12 @@ def test_shards_of_several_files_are_the_whole_in_order(
         line for path in paths for line in path.read_bytes().splitlines()
     )
     assert max(map(len, read)) - min(map(len, read)) <= 1
+
+
+def test_long_lines_of_a_shard_are_marked(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"abc\nabcdef\nabc\nabc\n")
+    first, second = (open_shards([str(tmp_path / "in")], k, 2, 4)[0] for k in (1, 2))
+    assert [isinstance(line, LongLine) for line in [*first, *second]] == [False, True, False, False]
 
 
 def test_a_pipe_has_no_shards(tmp_path: Path) -> None:

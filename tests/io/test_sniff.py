@@ -35,6 +35,13 @@ def test_a_file_is_known_by_its_first_bytes(data: bytes, name: str) -> None:
     assert f"it looks like {name}: " in advice(data.split(b"\n"), "a b.txt")
 
 
+def test_the_order_of_bytes_is_in_the_command() -> None:
+    for order in ("le", "be"):
+        lines = TEXT.encode(f"utf-16-{order}").split(b"\n")
+        expected = f"run: iconv -f utf-16{order} -t utf-8 a > mended.txt"
+        assert advice(lines, "a").endswith(expected)
+
+
 def test_text_is_no_other_kind_of_file() -> None:
     for text in (TEXT, "BZh is a word ||| PK\n", "%PDF ||| Rar!\n", "", "日本 ||| Japan\n"):
         assert kind_of(text.encode().split(b"\n")) is None
@@ -49,6 +56,8 @@ def test_text_is_no_other_kind_of_file() -> None:
         (["a\\tb"], "\\t"),
         (["ein Haus, ja;a house, yes"], ";"),
         (["a", "b"], None),
+        (["a;b"] * 9 + ["a"], ";"),
+        (["a;b"] * 8 + ["a"], None),
         ([], None),
     ],
 )
@@ -63,7 +72,13 @@ def test_advice_is_what_to_type() -> None:
     assert advice([b"Gr\xfc\xdfe"], "<stdin>").endswith(
         "iconv -f latin1 -t utf-8 FILE > mended.txt"
     )
-    assert advice([b"a"], "my file", other="b.en").endswith("-s 'my file' -t b.en")
+    assert advice([b"a"], "my file", other="b.en") == (
+        "expected lines 'source ||| target' or 'source TAB target'; "
+        "for sentences in two files: -s 'my file' -t b.en"
+    )
+    assert advice([b'{"a": 1}'], "c.txt") == (
+        "it looks like JSON: write lines 'source TAB target', for example with jq"
+    )
 
 
 def test_text_with_the_character_0_is_garbled() -> None:

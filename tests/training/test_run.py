@@ -67,11 +67,24 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("left", [[], ["run.json"], ["run.json", "metrics.jsonl"]])
+def test_where_nothing_is_saved_yet_resuming_begins(
+    encoder: str, corpus: str, tmp_path: Path, left: list[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in left:
+        (folder / name).write_text('{"step": 2, "mean_aer": 0.0}\n')
+    shown = stage_1(encoder, corpus, folder, resume=True, dev=())
+    assert [record["step"] for record in shown] == [1, 2, 3, 4, 5, 6]
+    assert [record["step"] for record in read_metrics(folder / "metrics.jsonl")] == [2, 4, 6]
+    assert "settings" in json.loads((folder / "run.json").read_text())
+
+
+@pytest.mark.slow
 def test_resuming_never_happens_unasked_nor_with_other_settings(
     encoder: str, corpus: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="there is nothing to resume; drop --resume"):
-        stage_1(encoder, corpus, tmp_path / "run", resume=True)
     stage_1(encoder, corpus, tmp_path / "run")
     with pytest.raises(
         ModelError, match="holds a run; go on with --resume, or name another folder"

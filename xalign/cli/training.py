@@ -30,7 +30,11 @@ Output = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on with the run in the folder.", rich_help_panel=COMMON),
+    typer.Option(
+        "--resume",
+        help="Go on with the run in the folder, or begin if nothing is saved there yet.",
+        rich_help_panel=COMMON,
+    ),
 ]
 STAGE_1 = Schedule(steps=1000, warmup=50, every=100)
 

@@ -96,15 +96,17 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._open.__exit__(kind, error, traceback)
+            return
         with self._open:
-            if kind is None:
-                if not self.is_done:
-                    self.end_chunk(self.counts)
-                    self._write(MOVING)
-                self._recorded = True
-                self._move()
-                self.path.unlink()
-                sync(self.path.parent)
+            if not self.is_done:
+                self.end_chunk(self.counts)
+                self._write(MOVING)
+            self._recorded = True
+            self._move()
+            self.path.unlink()
+            sync(self.path.parent)
 
     def _opened(self) -> BinaryIO:
         """The file of the journal, held by this process alone."""

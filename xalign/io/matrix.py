@@ -4,6 +4,7 @@ import contextlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -56,7 +57,7 @@ def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:
     """
     try:
         if path.endswith(".npz"):
-            with np.load(path, allow_pickle=False) as arrays:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 for name in arrays.files:
                     yield int(name), arrays[name]
             return
@@ -65,5 +66,7 @@ def read_matrices(path: str) -> Iterator[tuple[int, Matrix]]:
             rows = found["matrix"]
             shape = len(rows), len(rows[0]) if rows else 0
             yield found["pair"], np.array(rows, dtype=np.float32).reshape(shape)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise InputError(path, 0, f"cannot be read: {error.strerror or error}") from error
+    except (EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(path, 0, f"expected matrices: {error}") from error

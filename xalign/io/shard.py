@@ -96,7 +96,8 @@ def open_shards(
     """
     for path in paths:
         if path == "-" or (Path(path).exists() and not Path(path).is_file()):
-            raise InputError(path, 0, "a shard needs an input that can be read twice; name a file")
+            name = "<stdin>" if path == "-" else path
+            raise InputError(name, 0, "a shard needs an input that can be read twice; name a file")
     ends = list(accumulate(sum(1 for _ in Source(path, max_line_bytes)) for path in paths))
     start, stop = (ends[-1] * k // total for k in (number - 1, number))
     shards = []

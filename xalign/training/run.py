@@ -50,22 +50,21 @@ class Run:
     waited: int = 0
 
     def start(self, settings: dict[str, Any], *, resume: bool) -> None:
-        """Open a new folder or, to ``resume``, one with a run of the same settings.
+        """Begin in a new folder; with ``resume``, go on with what a run of the same settings saved.
 
         Errors: `ModelError` when the folder is not what it should be.
         """
         record, state = self.folder / "run.json", self.folder / "state.safetensors"
-        if not resume:
-            if record.exists():
-                advice = "go on with --resume, or name another folder"
-                raise ModelError(f"{self.folder}: holds a run; {advice}")
+        if record.exists() and not resume:
+            advice = "go on with --resume, or name another folder"
+            raise ModelError(f"{self.folder}: holds a run; {advice}")
+        if not (record.exists() and state.exists()):
             wait_for_all()  # all processes have checked before one writes
             if rank_and_world()[0] == 0:
                 self.folder.mkdir(parents=True, exist_ok=True)
+                (self.folder / "metrics.jsonl").unlink(missing_ok=True)
                 write_json(record, {"settings": settings, **circumstances()})
             return
-        if not record.exists() or not state.exists():
-            raise ModelError(f"{self.folder}: there is nothing to resume; drop --resume")
         before = parse_json(record.read_text(encoding="utf-8"))["settings"]
         if before != settings:
             keys = before.keys() | settings
