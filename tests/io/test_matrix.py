@@ -1,6 +1,7 @@
 """Matrices are read as they were written."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def test_what_is_read_is_what_was_written(
 
 def test_no_pickle_is_read(tmp_path: Path) -> None:
     path = str(tmp_path / "m.npz")
-    np.savez(path, pair=np.array([object()], dtype=object))
+    arrays: dict[str, Any] = {"1": np.array([object()], dtype=object)}
+    np.savez(path, **arrays)
     with pytest.raises(
         InputError, match=r"m\.npz: expected matrices: Object arrays cannot be loaded"
     ):
