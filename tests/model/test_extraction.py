@@ -9,7 +9,15 @@ from torch import Tensor
 
 from xalign.errors import ModelError
 from xalign.model.config import Average, ExtractionRule
-from xalign.model.extraction import WordTables, competing, mutual_argmax, similarity, softmax_tables
+from xalign.model.extraction import (
+    WordTables,
+    competing,
+    mutual_argmax,
+    similarity,
+    softmax_tables,
+    word_pairs,
+    word_states,
+)
 from xalign.model.packing import PairBatch, pack_pairs
 from xalign.model.pieces import PieceSentence
 
@@ -162,6 +170,57 @@ def test_the_null_word_competes_only_when_asked() -> None:
     )
     assert competing(batch, null_word=False)[:, :4].tolist() == [[False, True, False, False]] * 2
     assert competing(batch, null_word=True)[:, :4].tolist() == [[True, True, False, False]] * 2
+
+
+def pairs_and_states() -> tuple[PairBatch, tuple[Tensor, Tensor]]:
+    """A batch of pairs with 3 and 2, and with 1 and 2 words, and states (2, L, 4) of its pieces."""
+    sides = [
+        (
+            PieceSentence(range(7), [-1, 0, 1, 1, -1, 2, -1]),
+            PieceSentence(range(4), [-1, 0, 1, -1]),
+        ),
+        (PieceSentence(range(3), [-1, 0, -1]), PieceSentence(range(5), [-1, 1, 1, 1, -1])),
+    ]
+    batch = pack_pairs(sides)
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(*batch.words.shape, 4, generator=generator).tensor_split(2)
+    return batch, (states[0], states[1])
+
+
+def test_the_state_of_a_word_is_the_mean_of_its_pieces() -> None:
+    batch, states = pairs_and_states()
+    for side, words in enumerate(word_states(states, batch)):
+        assert words.shape == (2, batch.num_words[side], 4)
+        for b, pieces in enumerate(batch.words.tensor_split(2)[side].tolist()):
+            for word in range(batch.num_words[side]):
+                places = [place for place, at in enumerate(pieces) if at == word]
+                mean = states[side][b, places].mean(0) if places else torch.zeros(4)
+                torch.testing.assert_close(words[b, word], mean)
+
+
+def test_a_link_head_gets_the_pairs_of_words_that_have_pieces() -> None:
+    batch, states = pairs_and_states()
+    for null_word in (False, True):
+        rule = ExtractionRule(method="words", null_word=null_word, scale=0.7)
+        found = word_pairs(states, batch, rule)
+        sizes = [[3, 2], [1, 2]]
+        expected = torch.zeros(2, *batch.num_words, dtype=torch.bool)
+        for b, (num_src, num_tgt) in enumerate(sizes):
+            expected[b, :num_src, :num_tgt] = True
+        expected[1, :, 0] = False  # its first target word has no piece
+        assert torch.equal(found.mask, expected)
+        assert found.scale == 0.7
+        given = found.forward[0, :3, :2].sum(1)  # what each word gives to all words of the target
+        assert (given < 0.999).all() if null_word else torch.allclose(given, torch.ones(3))
+
+
+@pytest.mark.parametrize("method", ["pieces", "words"])
+def test_a_probability_at_the_threshold_is_no_link(method: Any) -> None:
+    similarities = random_similarities(3)
+    found = tables(similarities, WORDS, ExtractionRule(method=method, threshold=0.2))
+    threshold = float(found.link[found.linked].min())
+    at = tables(similarities, WORDS, ExtractionRule(method=method, threshold=threshold))
+    assert at.linked.sum() == found.linked.sum() - 1
 
 
 @pytest.mark.parametrize("values", [{"method": "best"}, {"threshold": 1.0}, {"threshold": -0.1}])
