@@ -1,5 +1,6 @@
 """Opening, decompressing, lines of all lengths."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -17,7 +18,7 @@ from xalign.io.outputs import output
 from xalign.io.pairs import decode
 
 TEXT = b"eins ||| one\nzwei ||| two\n" * 1000
-SUFFIXES = ["", ".gz", ".xz", ".zst"]
+SUFFIXES = ["", ".gz", ".xz", ".zst", ".bz2"]
 
 
 def lines(path: Path, content: bytes) -> list[bytes]:
@@ -38,7 +39,12 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
 
 
 def test_other_programs_read_what_is_written(tmp_path: Path) -> None:
-    readers = {".gz": gzip.decompress, ".xz": lzma.decompress, ".zst": zstd.decompress}
+    readers = {
+        ".gz": gzip.decompress,
+        ".xz": lzma.decompress,
+        ".zst": zstd.decompress,
+        ".bz2": bz2.decompress,
+    }
     for suffix, decompress in readers.items():
         with output(str(tmp_path / f"a{suffix}")) as out:
             out.write(TEXT)
@@ -80,7 +86,7 @@ def test_a_folder_is_not_read(tmp_path: Path) -> None:
         Source(str(tmp_path))
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("suffix", SUFFIXES[1:])
 def test_damaged_data_is_an_error_and_never_a_silent_end(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"corpus{suffix}"
     with output(str(path)) as out:
@@ -155,7 +161,7 @@ def test_lines_are_passed_over(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".zst", ".bz2"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_gigabyte_without_a_line_end_takes_no_memory(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"zeros{suffix}"
     if suffix:

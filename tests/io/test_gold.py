@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xalign.errors import InputError
-from xalign.io.gold import Gold, read_gold
+from xalign.io.gold import Gold, read_gold, stream_talp
 
 
 def gold(text: str, base: int | None = None) -> Gold:
@@ -48,6 +48,22 @@ def test_the_base_can_be_forced_in_every_format(text: str) -> None:
         [([(0, 0)], [(0, 0)])],
     ]
     assert gold(text, 0).base_from == "given"
+
+
+@pytest.mark.parametrize("base", [None, 0, 1])
+@pytest.mark.parametrize("text", ["1-1 2p3\n\n4-1", "1-1\n0p2 1-1"])
+def test_links_of_a_long_file_are_those_of_a_short_one(text: str, base: int | None) -> None:
+    found = stream_talp(lambda: text.encode().splitlines(), "x", base)
+    assert tuple(found) == gold(text, base).alignments
+
+
+def test_a_wrong_link_of_a_long_file_is_named() -> None:
+    for base in (None, 0):
+        with pytest.raises(InputError) as caught:
+            list(stream_talp(lambda: [b"1-1", b"\xff"], "x", base))
+        assert str(caught.value) == (
+            "x:2: expected a link such as 3-4 (sure) or 3p4 (possible), found '\\\\xff'"
+        )
 
 
 def test_naacl_counts_from_1_and_knows_the_null_word() -> None:

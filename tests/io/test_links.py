@@ -110,6 +110,11 @@ def test_two_files_are_read_pair_by_pair() -> None:
         sides(find_links([b"0-0"], "b"), find_links(plain, "a"))
 
 
+def test_lines_of_spaces_before_the_first_links_are_pairs() -> None:
+    found = find_links([b" \r", b"  ", b"0-0"], "out")
+    assert [str(links.alignment) for links in found.pairs] == ["", "", "0-0"]
+
+
 def test_links_between_tabs_are_no_table() -> None:
     found = find_links([b"0-0\t1-1\t2-2"], "out")
     assert [str(links.alignment) for links in found.pairs] == ["0-0 1-1 2-2"]

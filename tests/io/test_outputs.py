@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all, together, and nobody's are removed but those of the dead."""
 
+import io
 import os
 import resource
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from xalign.errors import InputError
 from xalign.io import outputs
-from xalign.io.outputs import Outputs, output, whole
+from xalign.io.outputs import Outputs, check_outputs, output, whole
 
 SUFFIXES = ["", ".gz", ".xz", ".zst", ".bz2"]
 
@@ -168,6 +169,32 @@ def test_file_systems_that_cannot_sync_are_fine(
     with output(str(tmp_path / "out")) as out:
         out.write(b"new")
     assert (tmp_path / "out").read_bytes() == b"new"
+
+
+def test_two_outputs_to_one_pipe_or_place_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, write = os.pipe()
+    with os.fdopen(read), os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        with pytest.raises(InputError) as caught:
+            check_outputs(["-", f"/dev/fd/{write}"])
+        assert str(caught.value).startswith(f"/dev/fd/{write}: is also another output of this")
+        with pytest.raises(InputError, match=r"^standard output: is also another output"):
+            check_outputs([f"/dev/fd/{write}", "-"])
+        check_outputs(["-", "/dev/null", "/dev/null"], ["/dev/null", f"/dev/fd/{read}"])
+    (tmp_path / "a").touch()
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    with pytest.raises(InputError, match="b: is an input of this command"):
+        check_outputs([str(tmp_path / "b")], [str(tmp_path / "a")])
+    check_outputs([str(tmp_path / "new"), str(tmp_path / "newer")], [str(tmp_path / "a")])
+
+
+def test_standard_output_without_a_file_is_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    with pytest.raises(InputError, match="is also another output"):
+        check_outputs(["-", "-"])
+    check_outputs(["-", "new"])
 
 
 def test_a_loop_of_links_is_named(tmp_path: Path) -> None:

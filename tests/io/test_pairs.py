@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from xalign.alignment import SentencePair
 from xalign.errors import InputError
-from xalign.io.pairs import read_pairs, read_two_files, split_pair
+from xalign.io.pairs import (
+    parse_columns,
+    pick_columns,
+    read_pairs,
+    read_two_files,
+    split_pair,
+)
 
 EMPTY = SentencePair((), ())
 
@@ -85,6 +91,25 @@ def test_the_text_of_both_sides_is_kept_to_the_letter(
     text: str, sides: tuple[str, str] | None
 ) -> None:
     assert split_pair(text) == sides
+
+
+@pytest.mark.parametrize(
+    ("columns", "sides"), [((1, 3), ("a b", "")), ((3, 2), ("", "c")), ((2, 1), ("c", "a b"))]
+)
+def test_columns_are_picked(columns: tuple[int, int], sides: tuple[str, str]) -> None:
+    assert pick_columns("a b\tc\t", columns) == sides
+    assert pick_columns(" \t ", (1, 3)) == ("", "")
+    assert pick_columns("X\t", (1, 3)) is None
+
+
+def test_columns_are_two_numbers_from_1() -> None:
+    assert parse_columns("12,9999") == (12, 9999)
+    for text in ("1,1", "0,1", "1", "1,2,3", "01,2", "10000,1", "1, 2"):
+        with pytest.raises(ValueError, match="expected two columns") as caught:
+            parse_columns(text)
+        assert str(caught.value) == (
+            f"expected two columns such as 1,2, counted from 1, found {text!r}"
+        )
 
 
 def test_sides_of_50_000_words_are_read() -> None:

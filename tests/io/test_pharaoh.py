@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xalign.alignment import Alignment
 from xalign.errors import InputError
-from xalign.io.pharaoh import pharaoh, read_alignments
+from xalign.io.pharaoh import pharaoh, read_alignments, read_two_alignments
 
 index = st.integers(0, 300)
 alignments = st.builds(Alignment, st.frozensets(st.tuples(index, index)))
@@ -26,6 +26,21 @@ def test_links_are_sorted_by_number_and_an_empty_line_has_no_space() -> None:
 def test_what_is_not_a_link_is_named(word: str) -> None:
     with pytest.raises(InputError, match=r"^out:2: expected a link such as 3-4, found '"):
         list(read_alignments([b"0-0", b"0-0 " + word.encode()], "out"))
+
+
+def test_two_files_of_links_are_read_side_by_side() -> None:
+    one, other = [b"0-0", b"a ||| b ||| 1-1"], [b"", b"a ||| 0-1"]
+    found = read_two_alignments(one, other, "x", "y")
+    assert [(str(a), str(b)) for a, b in found] == [("0-0", ""), ("1-1", "0-1")]
+    for lines, message in (
+        ((one, other[:1]), "y:2: expected a line for line 2 of x, found the end"),
+        ((one[:1], other), "x:2: expected a line for line 2 of y, found the end"),
+        (([b"x"], [b""]), "x:1: expected a link such as 3-4, found 'x'"),
+        (([b""], [b"x"]), "y:1: expected a link such as 3-4, found 'x'"),
+    ):
+        with pytest.raises(InputError) as caught:
+            list(read_two_alignments(*lines, "x", "y"))
+        assert str(caught.value) == message
 
 
 def test_an_alignment_is_a_sorted_collection_of_links() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xalign.errors import InputError
 from xalign.io.files import LongLine
-from xalign.io.shard import open_shards
+from xalign.io.shard import open_shards, parse_shard
 
 
 @given(lines=st.integers(0, 40), total=st.integers(1, 12))
@@ -47,6 +47,22 @@ def test_long_lines_of_a_shard_are_marked(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"abc\nabcdef\nabc\nabc\n")
     first, second = (open_shards([str(tmp_path / "in")], k, 2, 4)[0] for k in (1, 2))
     assert [isinstance(line, LongLine) for line in [*first, *second]] == [False, True, False, False]
+
+
+def test_lines_of_a_shard_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a\nb\nc\nd\ne\nf\n")
+    (part,) = open_shards([str(tmp_path / "in")], 2, 2)
+    assert (part.first, part.skip(1), part.first, list(part)) == (4, 1, 5, [b"e", b"f"])
+    (part,) = open_shards([str(tmp_path / "in")], 2, 2)
+    assert (part.skip(9), part.first, list(part)) == (3, 7, [])
+
+
+def test_the_number_of_a_shard_is_at_most_their_number() -> None:
+    assert [parse_shard(text) for text in ("1/1", "3/8", "10/10")] == [(1, 1), (3, 8), (10, 10)]
+    for text in ("0/1", "2/1", "1/0", "1", "1/2/3", " 1/2", "٣/٨"):
+        with pytest.raises(ValueError, match="expected a shard") as caught:
+            parse_shard(text)
+        assert str(caught.value) == f"expected a shard such as 1/8, up to 8/8, found {text!r}"
 
 
 def test_a_pipe_has_no_shards(tmp_path: Path) -> None:
