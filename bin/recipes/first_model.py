@@ -7,7 +7,8 @@ The first default model of xalign was made so, from text of the first five files
 2. Teacher: the untrained encoder's own links, learnt with a part of the input masked (stage 2).
 3. Votes: eflomal aligns the text in both directions, up to 250,000 pairs of each.
 4. Student: an encoder with a cross-attention layer learns the teacher's links, to which what
-   eflomal found in one or both directions adds or takes away.
+   eflomal found in one or both directions adds or takes away. With `--rounds`, a student teaches
+   the next one, which starts anew.
 
 `bin/train-default` goes on from here; `python -m bin.recipes.first_model DATA --work FOLDER` makes
 this model alone. Each step is done once: what the working folder holds is not done again, and
@@ -64,7 +65,7 @@ class FirstModel:
     texts: tuple[str, ...] = TEXTS
     options: tuple[str, ...] = ()
 
-    def make(self, data: Path, cross_layers: int) -> Path:
+    def make(self, data: Path, cross_layers: int, rounds: int = 1) -> Path:
         """Take all steps; ``data`` has ``train/`` and ``gold/dev/``. Gives the model's folder."""
         here = [name for name in self.texts if (data / "train" / f"{name}.tsv.xz").exists()]
         if not here:
@@ -72,10 +73,12 @@ class FirstModel:
         for name in here:
             self.text(data / "train" / f"{name}.tsv.xz", name)
         self.dev(data / "gold" / "dev")
-        self.teacher(here)
+        model = self.teacher(here)
         for name in here:
             self.votes(name)
-        return self.student(here, cross_layers)
+        for number in range(1, rounds + 1):
+            model = self.student(here, cross_layers, model, number)
+        return model
 
     def text(self, source: Path, name: str) -> None:
         """Write natural text, and a sample of it, with the numbers of its lines."""
@@ -121,7 +124,7 @@ class FirstModel:
         options = ["-m", "e5-small", "--average", "geometric"]
         return self.train("teacher", texts, self.scale.teacher_steps, options)
 
-    def student(self, texts: list[str], cross_layers: int) -> Path:
+    def student(self, texts: list[str], cross_layers: int, teacher: Path, number: int) -> Path:
         """A network that starts with ``cross_layers``, after learning the weighed links."""
         start = "e5-small"
         if cross_layers:
@@ -131,9 +134,9 @@ class FirstModel:
                 depth = ["--cross-layers", str(cross_layers), "--align-layer", "8"]
                 run([*XALIGN, "train", "-i", first, *depth, "--steps", "0", "-o", start])
         links = [option for name in texts for option in ("--links", str(self.path(f"{name}.talp")))]
-        options = ["-m", start, "--teacher", str(self.path("teacher")), *links, *READING]
-        options += ["--evidence", "0.4"]
-        return self.train(f"student-{cross_layers}", texts, self.scale.student_steps, options)
+        options = ["-m", start, "--teacher", str(teacher), *links, *READING, "--evidence", "0.4"]
+        name = f"student-{cross_layers}" + (f"-{number}" if number > 1 else "")
+        return self.train(name, texts, self.scale.student_steps, options)
 
     def train(self, name: str, texts: list[str], steps: int, options: list[str]) -> Path:
         """Run or go on with stage 2 in the folder ``name``."""
@@ -215,13 +218,15 @@ def main() -> None:
     parser.add_argument("data", help="folder with train/ and gold/dev/")
     parser.add_argument("-w", "--work", required=True, help="folder of all that is made on the way")
     parser.add_argument("--cross-layers", type=int, default=2, help="n")
+    parser.add_argument("--rounds", type=int, default=1, help="students, each taught by the last")
     parser.add_argument("--device", default="auto", help="where it trains")
     parser.add_argument("--precision", default="auto", help="of training")
     given = parser.parse_args()
     work = Path(given.work)
     work.mkdir(parents=True, exist_ok=True)
     options = ("--device", given.device, "--precision", given.precision)
-    say(str(FirstModel(work, FULL, options=options).make(Path(given.data), given.cross_layers)))
+    recipe = FirstModel(work, FULL, options=options)
+    say(str(recipe.make(Path(given.data), given.cross_layers, given.rounds)))
 
 
 if __name__ == "__main__":
