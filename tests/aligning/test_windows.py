@@ -142,6 +142,8 @@ def test_windows_follow_a_translation_that_drifts(drift: float) -> None:
     length = int(half * drift) + half
     reading = Reading((sentence([1] * 2 * half), sentence([1] * length)), MAX_PIECES)
     assert len(list(windows(reading, truth))) > 5
+    assert not reading.result(0.8).linked.any()
+    assert set(reading.result(None).alignment()) == set(reading.result(0.5).alignment())
     found = set(reading.result(0.5).alignment())
     assert len(found) >= 0.97 * len(truth)
 
@@ -177,16 +179,17 @@ def test_what_a_word_gives_to_words_of_several_windows_is_1_in_all() -> None:
         values = np.full(len(links), p, np.float32)
         return replace(found, forward=values, backward=values * np.float32(0.5))
 
-    found = [(first, given([(1, 0), (0, 1)], 1.0)), (second, given([(0, 1), (1, 0)], 1.0))]
+    found = [(first, given([(1, 0), (0, 1)], 1.0)), (second, given([(0, 1), (1, 0)], 0.5))]
     words = merge(found, (3, 3), 0.5)
     assert list(zip(words.src, words.tgt, strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 1)]
-    assert words.forward.tolist() == [1.0, 0.5, 0.5, 1.0]  # word 1 gave 1 twice
-    assert words.backward.tolist() == [0.5, 0.5, 0.5, 0.5]
+    # Word 1 gives 1 in the first window, and 0.5 in the second.
+    assert words.forward.tolist() == pytest.approx([1.0, 2 / 3, 1 / 3, 0.5])
+    assert words.backward.tolist() == [0.5, 0.5, 0.25, 0.25]
     assert {values.dtype for values in (words.link, words.forward)} == {np.dtype(np.float32)}
     swapped = merge(
         [(w, replace(f, forward=f.backward, backward=f.forward)) for w, f in found], (3, 3), 0.5
     )
-    assert swapped.backward.tolist() == [0.5, 1.0, 1.0, 0.5]
+    assert swapped.backward.tolist() == pytest.approx([2 / 3, 1.0, 0.5, 1 / 3])
 
 
 def test_the_similarity_of_a_long_pair_is_the_mean_of_its_windows() -> None:
@@ -207,9 +210,9 @@ def test_a_sign_is_linked_to_signs_alone_and_words_are_counted_with_blank_ones()
     places = (np.array([1, 3]), 4), (np.array([0, 2]), 3)
     signs = np.array([True, False]), np.array([True, True])
     reading = Reading((plain(2), plain(2)), MAX_PIECES, places, signs)
-    reading.take(found_at([(0, 0), (1, 0), (1, 1)], (2, 2)))
+    reading.take(found_at([(0, 1), (1, 0), (1, 1)], (2, 2)))
     words = reading.result(0.5)
-    assert list(words.alignment()) == [(1, 0)]
+    assert list(words.alignment()) == [(1, 2)]
     assert words.shape == (4, 3)
 
 
