@@ -11,13 +11,16 @@ from xalign.errors import ModelError
 from xalign.model.config import Average, ExtractionRule
 from xalign.model.extraction import (
     WordTables,
+    batch_similarity,
     competing,
     mutual_argmax,
     similarity,
     softmax_tables,
     word_pairs,
     word_states,
+    word_tables,
 )
+from xalign.model.link_head import LinkHead, init_link_head
 from xalign.model.packing import PairBatch, pack_pairs
 from xalign.model.pieces import PieceSentence
 
@@ -212,6 +215,37 @@ def test_a_link_head_gets_the_pairs_of_words_that_have_pieces() -> None:
         assert found.scale == 0.7
         given = found.forward[0, :3, :2].sum(1)  # what each word gives to all words of the target
         assert (given < 0.999).all() if null_word else torch.allclose(given, torch.ones(3))
+
+
+def test_states_of_words_are_fp32_also_of_a_network_in_half_precision() -> None:
+    batch, states = pairs_and_states()
+    half = states[0].bfloat16(), states[1].bfloat16()
+    for words, rounded in zip(
+        word_states(half, batch),
+        word_states((half[0].float(), half[1].float()), batch),
+        strict=True,
+    ):
+        assert words.dtype == torch.float32
+        torch.testing.assert_close(words, rounded)
+
+
+def test_the_rule_binary_asks_the_head() -> None:
+    batch, states = pairs_and_states()
+    head = LinkHead(4, 3)
+    init_link_head(head, torch.Generator().manual_seed(0))
+    rule = ExtractionRule(method="binary", scale=0.7, threshold=0.2)
+    words = word_pairs(states, batch, rule)
+    with torch.no_grad():
+        found = word_tables(states, batch, rule, head)
+        expected = head(words).sigmoid().masked_fill(~words.mask, 0)
+    assert torch.equal(found.link, expected)
+    assert torch.equal(found.linked, expected > 0.2)
+    assert 0 < found.linked.sum() < words.mask.sum()
+    assert torch.equal(found.forward, words.forward)
+    assert torch.equal(found.backward, words.backward)
+    by_words = ExtractionRule(method="words", scale=0.7)
+    softmaxes = softmax_tables(batch_similarity(states, batch, by_words), batch, by_words)
+    assert torch.equal(word_tables(states, batch, by_words, head).link, softmaxes.link)
 
 
 @pytest.mark.parametrize("method", ["pieces", "words"])
