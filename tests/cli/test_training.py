@@ -242,7 +242,8 @@ def test_two_processes_train_like_one(encoder: str, tmp_path: Path) -> None:
         "2",
     ]
     for command, name in (([sys.executable], "one"), (torchrun, "two")):
-        whole = [*command, "-m", "xalign", *options, "-o", str(tmp_path / name)]
+        folders = ["-o", str(tmp_path / name), "--cache", str(tmp_path / f"{name}.cache")]
+        whole = [*command, "-m", "xalign", *options, *folders]
         done = subprocess.run(whole, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     one, two = (

@@ -19,6 +19,9 @@ from xalign.training.loop import (
     Progress,
     Trainer,
     cut_into_shards,
+    is_same_everywhere,
+    join_processes,
+    of_the_first,
     rank_and_world,
     share_of_rate,
     steps,
@@ -195,6 +198,57 @@ def end_early(rank: int, folder: str) -> None:
     except TrainingError as error:
         (Path(folder) / "error").write_text(str(error))
     os._exit(0)
+
+
+def look_at(rank: int, folder: str) -> None:
+    """Begin a run in one of two processes, each of which sees another folder; note the error."""
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    meeting = f"file://{folder}/meeting"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    found = [is_same_everywhere(3), is_same_everywhere(rank), of_the_first(rank + 0.25)]
+    (Path(folder) / str(rank)).write_text(str(found))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_processes_find_out_whether_they_agree(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=look_at, args=(rank, str(tmp_path))) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["[True, False, 0.25]"] * 2
+
+
+def test_one_process_agrees_with_itself() -> None:
+    assert is_same_everywhere(3)
+    assert of_the_first(0.25) == 0.25
+
+
+def test_processes_with_gpus_exchange_numbers_of_the_cpu_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined: list[object] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "set_device", joined.append)
+    monkeypatch.setattr(dist, "init_process_group", joined.append)
+    assert join_processes(torch.device("cuda")) == torch.device("cuda", 1)
+    assert joined == [torch.device("cuda", 1), "cpu:gloo,cuda:nccl"]
+
+
+def test_the_state_of_the_optimiser_goes_where_its_parameters_are() -> None:
+    linear = model()
+    before = trainer(linear, threads=1)
+    list(steps(before, objective(linear), iter([PAIRS] * 5)))
+    elsewhere = trainer(model().to("meta"), threads=1)
+    elsewhere.restore(before.state())
+    for value in elsewhere.parameters.values():
+        state = elsewhere.optimizer.state[value]
+        assert state["exp_avg"].device == state["exp_avg_sq"].device == value.device
+        assert state["step"].device == torch.device("cpu")
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint_whole(
 
     def fill_up(state: dict[str, torch.Tensor], path: Path) -> None:
         written.append(path)
-        if len(written) > 2:  # the model and the state of the first validation
+        if len(written) > 3:  # the state at the start, model and state of the first validation
             path.write_bytes(b"half a file")
             raise safetensors.SafetensorError("No space left on device (os error 28)")
         save_file(state, path)
@@ -67,8 +67,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("left", [[], ["run.json"], ["run.json", "metrics.jsonl"]])
-def test_where_nothing_is_saved_yet_resuming_begins(
+@pytest.mark.parametrize("left", [[], ["metrics.jsonl", "state.safetensors"]])
+def test_where_no_run_has_begun_resuming_begins(
     encoder: str, corpus: str, tmp_path: Path, left: list[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -79,6 +79,44 @@ def test_where_nothing_is_saved_yet_resuming_begins(
     assert [record["step"] for record in shown] == [1, 2, 3, 4, 5, 6]
     assert [record["step"] for record in read_metrics(folder / "metrics.jsonl")] == [2, 4, 6]
     assert "settings" in json.loads((folder / "run.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_before_it_saved_goes_on_from_the_start(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    def stop(record: dict[str, Any]) -> None:
+        if record.get("step") == 1:
+            raise KeyboardInterrupt
+
+    chosen = stage_1_settings(encoder, corpus, dev=())
+    with pytest.raises(KeyboardInterrupt):
+        train_tlm(chosen, machine(tmp_path), tmp_path / "run", resume=False, show=stop)
+    started = (tmp_path / "run" / "run.json").read_bytes()
+    shown = stage_1(encoder, corpus, tmp_path / "run", dev=(), resume=True)
+    assert [record["step"] for record in shown] == [1, 2, 3, 4, 5, 6]
+    assert (tmp_path / "run" / "run.json").read_bytes() == started
+
+
+@pytest.mark.slow
+def test_a_run_that_lost_a_file_is_kept_and_named(
+    encoder: str, corpus: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    stage_1(encoder, corpus, folder, dev=())
+    model = (folder / "model.safetensors").read_bytes()
+    state, record = folder / "state.safetensors", folder / "run.json"
+    for damage, message in (
+        (lambda: state.write_bytes(state.read_bytes()[:1000]), r"state\.safetensors is damaged: "),
+        (state.unlink, r"state\.safetensors is gone; name another folder to start anew$"),
+        (lambda: record.write_text("{}"), r"run\.json is damaged: 'settings'"),
+        (lambda: record.write_text("{"), r"run\.json is damaged: "),
+    ):
+        damage()
+        with pytest.raises(ModelError, match=message):
+            stage_1(encoder, corpus, folder, dev=(), resume=True)
+    assert (folder / "model.safetensors").read_bytes() == model
+    assert len(read_metrics(folder / "metrics.jsonl")) == 3
 
 
 @pytest.mark.slow

@@ -232,7 +232,7 @@ def write_corpus(
             (part / "meta.json").write_text(
                 json.dumps({"path": path, "skipped": writer.skipped}), encoding="utf-8"
             )
-    except OSError:
+    except (OSError, InputError):
         if not folder.exists():  # else another process was faster
             raise
     if writer.skipped:

@@ -142,8 +142,11 @@ class Trainer:
             for name, value in self.parameters.items():
                 value.copy_(state[f"value.{name}"])
                 if self.step:
-                    kept = ("step", "exp_avg", "exp_avg_sq")
-                    self.optimizer.state[value] = {k: state[f"{k}.{name}"].clone() for k in kept}
+                    self.optimizer.state[value] = {
+                        "step": state[f"step.{name}"].clone(),
+                        "exp_avg": state[f"exp_avg.{name}"].clone().to(value.device),
+                        "exp_avg_sq": state[f"exp_avg_sq.{name}"].clone().to(value.device),
+                    }
 
 
 def join_processes(device: torch.device) -> torch.device:
@@ -152,7 +155,7 @@ def join_processes(device: torch.device) -> torch.device:
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return device
 
 
@@ -161,10 +164,21 @@ def rank_and_world() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
-def wait_for_all() -> None:
-    """Wait until every process has made this call."""
+def is_same_everywhere(number: int) -> bool:
+    """Whether all processes give the same ``number``; each waits for all others."""
+    if not dist.is_initialized():
+        return True
+    bounds = torch.tensor([number, -number])
+    dist.all_reduce(bounds, dist.ReduceOp.MAX)
+    return int(bounds[0]) == -int(bounds[1])
+
+
+def of_the_first(number: float) -> float:
+    """The ``number`` that the first process gives."""
+    found = torch.tensor(number, dtype=torch.float64)
     if dist.is_initialized():
-        dist.barrier()
+        dist.broadcast(found, 0)
+    return float(found)
 
 
 def add_over_processes(tensors: Sequence[Tensor]) -> None:

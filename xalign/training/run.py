@@ -7,6 +7,8 @@
 ``metrics.png``           the same as a picture, where matplotlib is installed
 ``state.safetensors``     parameters and optimiser after the last K steps, to resume from
 ========================  =================================================================
+
+The first state is written before ``run.json``, so a folder with ``run.json`` always has a state.
 """
 
 import importlib.util
@@ -23,14 +25,24 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
+from torch import Tensor
 
 import xalign
 from xalign.errors import ModelError
 from xalign.io.json_text import parse_json
-from xalign.training.loop import Trainer, rank_and_world, steps, wait_for_all
+from xalign.training.loop import (
+    Trainer,
+    is_same_everywhere,
+    of_the_first,
+    rank_and_world,
+    steps,
+)
 from xalign.training.objectives import Examples, Objective
 from xalign.training.tuning import Choices, DevSet, tune
 from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
+
+STATE = "state.safetensors"
 
 
 @dataclass(slots=True)
@@ -52,26 +64,50 @@ class Run:
     def start(self, settings: dict[str, Any], *, resume: bool) -> None:
         """Begin in a new folder; with ``resume``, go on with what a run of the same settings saved.
 
-        Errors: `ModelError` when the folder is not what it should be.
+        Errors: `ModelError` when the folder is not what it should be, or not the same for all
+        processes.
         """
-        record, state = self.folder / "run.json", self.folder / "state.safetensors"
-        if record.exists() and not resume:
+        saved, error = None, None
+        try:
+            saved = self._saved(settings, resume=resume)
+        except ModelError as found:
+            error = found
+        step = -1 if saved is None else int(saved["number_of_steps"])
+        is_same = is_same_everywhere(-2 if error else step)
+        if error:
+            raise error
+        if not is_same:
+            advice = "name one on a disk that all of them share"
+            raise ModelError(f"{self.folder}: not the same for all processes of the run; {advice}")
+        if saved is not None:
+            self.trainer.restore(saved)
+            self._drop_later_metrics()
+        elif rank_and_world()[0] == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+            self._save_state()
+            write_json(self.folder / "run.json", {"settings": settings, **circumstances()})
+
+    def _saved(self, settings: dict[str, Any], *, resume: bool) -> dict[str, Tensor] | None:
+        """The state to go on from; None where no run has begun."""
+        path = self.folder / "run.json"
+        if not path.exists():
+            return None
+        if not resume:
             advice = "go on with --resume, or name another folder"
             raise ModelError(f"{self.folder}: holds a run; {advice}")
-        if not (record.exists() and state.exists()):
-            wait_for_all()  # all processes have checked before one writes
-            if rank_and_world()[0] == 0:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                (self.folder / "metrics.jsonl").unlink(missing_ok=True)
-                write_json(record, {"settings": settings, **circumstances()})
-            return
-        before = parse_json(record.read_text(encoding="utf-8"))["settings"]
-        if before != settings:
+        try:
+            before = parse_json(path.read_text(encoding="utf-8"))["settings"]
             keys = before.keys() | settings
             changed = sorted(k for k in keys if before.get(k) != settings.get(k))
+            path = self.folder / STATE
+            state = safetensors.torch.load_file(path)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
+            raise ModelError(f"{path} {what}; name another folder to start anew") from error
+        if changed:
             raise ModelError(f"{self.folder}: the run has other settings for {', '.join(changed)}")
-        self.trainer.restore(safetensors.torch.load_file(state))
-        self._drop_later_metrics()
+        return state
 
     def _drop_later_metrics(self) -> None:
         """Forget what was written after the state that is resumed; find the best AER before."""
@@ -79,8 +115,16 @@ class Run:
         kept = [record for record in read_metrics(path) if record["step"] <= self.trainer.step]
         for record in kept:
             self._note(record["mean_aer"])
-        with whole_file(path) as part:
-            part.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        if rank_and_world()[0] == 0:
+            lines = "".join(json.dumps(record) + "\n" for record in kept)
+            with whole_file(path) as part:
+                part.write_text(lines, encoding="utf-8")
+
+    def _save_state(self) -> None:
+        """Write parameters and optimiser, to go on from."""
+        state = {name: value.contiguous() for name, value in self.trainer.state().items()}
+        with whole_file(self.folder / STATE) as part:
+            safetensors.torch.save_file(state, part)
 
     def _note(self, mean: float | None) -> bool:
         """Note a mean AER, and return whether it is the lowest so far."""
@@ -129,7 +173,7 @@ class Run:
             checkpoint, record["aer"], record["mean_aer"] = (
                 tuned.checkpoint,
                 tuned.rates,
-                tuned.mean,
+                of_the_first(tuned.mean),  # so that all processes stop at the same step
             )
         is_best = self._note(record["mean_aer"])
         if rank_and_world()[0]:
@@ -138,9 +182,7 @@ class Run:
             save_folder(checkpoint, self.folder)
         with (self.folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
-        state = {name: value.contiguous() for name, value in self.trainer.state().items()}
-        with whole_file(self.folder / "state.safetensors") as part:
-            safetensors.torch.save_file(state, part)
+        self._save_state()
         draw_metrics(self.folder)
 
 
