@@ -126,7 +126,9 @@ def test_tags_that_are_too_deep_have_no_partner() -> None:
     assert deep.num_tags == 200 + 2 * 100
 
 
-@pytest.mark.parametrize("part", ["<?", "<!--", "<a>", "</a>", "<x/> w ", '<a b="', "<a ", "{1} "])
+@pytest.mark.parametrize(
+    "part", ["<?", "<!--", "<a>", "</a>", "<x/> w ", '<a b="', "<a ", "{1} ", "<ph>", "<IT>"]
+)
 def test_hostile_lines_are_read_in_linear_time(part: str) -> None:
     started = time.perf_counter()
     find_words(markup := read_markup(part * 20_000), words_at(markup.plain).spans)

@@ -1,6 +1,7 @@
 """Lines of labels, one for each pair."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,18 @@ def test_a_pair_that_cannot_be_read_loses_its_spans_alone(tmp_path: Path) -> Non
     found = list(span_lines(rows, str(path), resolved))
     assert found == ['{"text": "", "ents": []}', '[[0, 3, "Y"]]']
     assert (resolved.lost, resolved.carried) == (1, 1)
+
+
+def test_many_spans_of_a_long_line_take_linear_time(tmp_path: Path) -> None:
+    path, count = tmp_path / "spans", 8_000
+    spans = [[2 * k, 2 * k + 1, "X"] for k in range(0, count, 2)]
+    path.write_text(json.dumps(spans) + "\n")
+    text = "a " * count
+    row = links(" ".join(f"{k}-{k}" for k in range(count))), plain(text, text)
+    started = time.perf_counter()
+    (found,) = span_lines([row], str(path), Resolved())
+    assert json.loads(found) == spans
+    assert time.perf_counter() - started < 5
 
 
 def test_a_span_that_other_words_split_keeps_its_longest_part(tmp_path: Path) -> None:

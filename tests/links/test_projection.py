@@ -1,5 +1,7 @@
 """Labels carried over, by worked examples and by what must always hold."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,14 @@ def test_counts_add_up_over_pairs_and_probabilities_over_links() -> None:
         assert project_spans(spans, split, 3, resolved) == [LabelledSpan("PER", 0, 1)]
     counts = (resolved.contested, resolved.split, resolved.lost, resolved.carried)
     assert counts == (2, 2, 4, 4)
+
+
+def test_many_spans_take_linear_time() -> None:
+    spans = [LabelledSpan("A", k, k + 1) for k in range(0, 40_000, 2)]
+    links = ScoredAlignment({(i, i): 0.9 for i in range(40_000)})
+    started = time.perf_counter()
+    assert project_spans(spans, links, 40_000, Resolved()) == spans
+    assert time.perf_counter() - started < 5
 
 
 def test_spans_are_in_the_order_of_the_target() -> None:

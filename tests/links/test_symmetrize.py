@@ -1,6 +1,7 @@
 """Joining of directions, against loops over whole matrices that do it step by step."""
 
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -87,6 +88,16 @@ def test_every_method_equals_brute_force(order: Order, count: int) -> None:
         for method in METHODS:
             expected = by_brute_force(forward, reverse, method, order)
             assert symmetrize(forward, reverse, method, order).links == expected
+
+
+@pytest.mark.parametrize("order", ["atools", "moses"])
+@pytest.mark.parametrize("start", [0, 15_999])
+def test_a_long_chain_takes_linear_time(order: Order, start: int) -> None:
+    chain = Alignment(frozenset((i, 15_999 - i) for i in range(16_000)))
+    both = Alignment(frozenset({(start, 15_999 - start)}))
+    started = time.perf_counter()
+    assert symmetrize(chain, both, "grow-diag", order) == chain
+    assert time.perf_counter() - started < 5
 
 
 def test_the_orders_differ() -> None:

@@ -120,7 +120,7 @@ def place(parent: Placed, images: Sequence[int | None], resolved: Resolved) -> P
     for number, child in enumerate(children):
         if id(child) in found or child.words[0] == child.words[1]:
             continue
-        if free := inside.free_words(child, [around for around, _ in taken]):
+        if free := inside.free_words(child, taken):
             found[id(child)] = free
             insort(taken, (free, number))
     at = low
@@ -197,7 +197,7 @@ class Inside:
             after = i - last, self.first[i]
         return before, after
 
-    def free_words(self, child: Element, taken: Sequence[Interval]) -> Interval | None:
+    def free_words(self, child: Element, taken: Sequence[tuple[Interval, int]]) -> Interval | None:
         """Target words without links between the neighbours of ``child``, if there are any."""
         before, after = self.neighbours(child)
         is_first, is_last = child.words[0] == self.whole[0], child.words[1] == self.whole[1]
@@ -210,8 +210,8 @@ class Inside:
         k = bisect_left(self.targets, start)
         if k < len(self.targets) and self.targets[k] < stop:
             return None
-        m = bisect_left(taken, (stop, stop))
-        return None if m and taken[m - 1][1] > start else (start, stop)
+        m = bisect_left(taken, ((stop, stop), -1))
+        return None if m and taken[m - 1][0][1] > start else (start, stop)
 
     def gap(self, child: Element) -> int:
         """The target word before which a ``child`` around nothing stands."""

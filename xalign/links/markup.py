@@ -125,8 +125,11 @@ def tokens(text: str, target: str = "") -> list[str | Token]:
                 continue
             stop += len(closing)
         token = token_of(match, text[match.start() : stop])
-        if (match["name"] or "").lower() in NATIVE and not match["empty"]:
+        name = match["name"] or ""
+        if name.lower() in NATIVE and not match["empty"] and name not in unclosed:
             token, stop = native(token, text, stop)
+            if stop == match.end():
+                unclosed.add(name)
         found += [text[end : match.start()], token]
         end = stop
     found.append(text[end:])

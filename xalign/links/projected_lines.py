@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from xalign.alignment import ScoredAlignment, SentencePair
+from xalign.alignment import Link, ScoredAlignment, SentencePair
 from xalign.errors import InputError
 from xalign.io.char_spans import CharLabel, Labels, read_char_spans, write_char_spans
 from xalign.io.files import Source
@@ -142,9 +142,11 @@ def carry_spans(
     labels: Labels, links: ScoredAlignment, work: Work, resolved: Resolved
 ) -> list[CharLabel]:
     """The spans of the target for those of the source that have linked words."""
-    by_source: dict[int, dict[tuple[int, int], float]] = {}
+    by_source: dict[int, dict[Link, float]] = {}
+    by_target: dict[int, dict[Link, float]] = {}
     for link, p in links.probabilities.items():
         by_source.setdefault(link[0], {})[link] = p
+        by_target.setdefault(link[1], {})[link] = p
     starts, ends = [a for a, _ in work.src.spans], [b for _, b in work.src.spans]
     spans = []
     for label in labels.spans:
@@ -155,10 +157,15 @@ def carry_spans(
             continue
         # only words between its own can split a span
         low, high = min(j for _, j in own), max(j for _, j in own) + 1
-        near = {k: p for k, p in links.probabilities.items() if low <= k[1] < high}
+        near = {
+            (i, j - low): p
+            for at in range(low, high)
+            for (i, j), p in by_target.get(at, {}).items()
+        }
         span = LabelledSpan(label.label, first, last)
-        for found in project_spans([span], ScoredAlignment(near), high, resolved):
-            start, stop = work.tgt.spans[found.start][0], work.tgt.spans[found.stop - 1][1]
+        for found in project_spans([span], ScoredAlignment(near), high - low, resolved):
+            start = work.tgt.spans[low + found.start][0]
+            stop = work.tgt.spans[low + found.stop - 1][1]
             spans.append(CharLabel(label.label, start, stop, label.record))
     return spans
 

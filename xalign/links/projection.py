@@ -6,6 +6,7 @@ Each case that cannot be carried over unchanged is resolved by a rule, and count
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from xalign.alignment import ScoredAlignment
@@ -124,12 +125,16 @@ def project_spans(
             claims[j][owner[i]] += p  # type: ignore[assignment]
     owners = [min(claim, key=lambda k: (-claim[k], k)) if claim else None for claim in claims]
     resolved.contested += sum(len(claim) > 1 for claim in claims)
+    places: list[list[int]] = [[] for _ in spans]
+    for j, k in enumerate(owners):
+        if k is not None:
+            places[k].append(j)
+    linked_before = [0, *accumulate(is_linked)]
     found = []
-    for k, span in enumerate(spans):
-        places = [j for j, at in enumerate(owners) if at == k]
+    for span, own in zip(spans, places, strict=True):
         runs: list[list[int]] = []
-        for j in places:
-            if runs and not any(is_linked[runs[-1][-1] + 1 : j]):
+        for j in own:
+            if runs and linked_before[runs[-1][-1] + 1] == linked_before[j]:
                 runs[-1].append(j)
             else:
                 runs.append([j])

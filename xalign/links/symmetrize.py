@@ -1,7 +1,7 @@
 """Links of two directions joined into one alignment, as atools and Moses' symal do."""
 
-from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from typing import Literal
 
 from xalign.alignment import Alignment, Link
@@ -39,8 +39,13 @@ class Growing:
 
     def near(self, link: Link) -> bool:
         """Whether a neighbour is linked."""
-        i, j = link
-        return any((i + di, j + dj) in self.links for di, dj in STEPS)
+        return any(near in self.links for near in neighbours(link))
+
+
+def neighbours(link: Link) -> Iterator[Link]:
+    """The eight links around one, in the order of `STEPS`."""
+    i, j = link
+    return ((i + di, j + dj) for di, dj in STEPS)
 
 
 def symmetrize(
@@ -91,36 +96,45 @@ def by_target(link: Link) -> Link:
 
 
 def grow_as_atools(growing: Growing, either: frozenset[Link]) -> None:
-    """Go through the missing links, by source word, until a round adds none."""
-    missing = sorted(either - growing.links)
-    while True:
-        left = []
-        for link in missing:
-            if growing.lacks_one(link) and growing.near(link):
-                growing.add(link)
-            else:
-                left.append(link)
-        if len(left) == len(missing):
-            return
-        missing = left
+    """Go through the missing links, by source word, in rounds, until one adds none.
+
+    Only a neighbour of a new link can be added later than in its first round: those ahead are
+    looked at again in the same round, those behind in the next one.
+    """
+    missing = either - growing.links
+    behind: Iterable[Link] = missing
+    while ahead := sorted(behind):
+        behind = set()
+        while ahead:
+            link = heappop(ahead)
+            if link in growing.links or not (growing.lacks_one(link) and growing.near(link)):
+                continue
+            growing.add(link)
+            for near in neighbours(link):
+                if near in missing and near > link:
+                    heappush(ahead, near)
+                elif near in missing:
+                    behind.add(near)
 
 
 def grow_as_symal(growing: Growing, either: frozenset[Link]) -> None:
-    """Go through the links and new ones ahead, by target word, until a round adds none."""
-    ordered = sorted(map(by_target, growing.links))
-    has_grown = True
-    while has_grown:
-        has_grown = False
-        at = 0
-        while at < len(ordered):
-            j, i = link = ordered[at]
-            for dj, di in STEPS:
-                near = i + di, j + dj
-                if near in either and growing.lacks_one(near):
-                    growing.add(near)
-                    insort(ordered, by_target(near))
-                    has_grown = True
-            at = bisect_right(ordered, link)
+    """Go through the links and new ones ahead, by target word, in rounds, until one adds none.
+
+    What a link does not add in its first round, it never adds.
+    """
+    behind = [by_target(link) for link in growing.links]
+    while ahead := sorted(behind):
+        behind = []
+        while ahead:
+            turned = heappop(ahead)
+            for near in neighbours(turned):
+                link = by_target(near)
+                if link in either and growing.lacks_one(link):
+                    growing.add(link)
+                    if near > turned:
+                        heappush(ahead, near)
+                    else:
+                        behind.append(near)
 
 
 def invert(alignment: Alignment) -> Alignment:
