@@ -65,9 +65,11 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
         if sys.stdout is not None:
             sys.stdout.flush()
     except (KeyboardInterrupt, XalignError, OSError) as error:
-        if is_closed_early(error) and sys.stdout is not None:
+        is_early = is_closed_early(error)
+        if sys.stdout is not None and (is_early or is_closed_early(error.__cause__)):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0, ""
+            if is_early:
+                return 0, ""
         if reraise:
             raise
         if isinstance(error, KeyboardInterrupt):
@@ -80,7 +82,7 @@ def outcome(run: Callable[[], None], *, reraise: bool = False) -> tuple[int, str
     return 0, ""
 
 
-def is_closed_early(error: BaseException) -> bool:
+def is_closed_early(error: BaseException | None) -> bool:
     """Whether the reader of our output has closed it; Windows calls this an invalid argument."""
     is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and is_invalid)

@@ -169,11 +169,14 @@ def training(given: argparse.Namespace) -> None:
 
     whole, parts = folder / "whole", folder / "parts"
     started = time.perf_counter()
-    draw, count = random.Random(given.seed), 0
+    draw, count, begun = random.Random(given.seed), 0, b""
+    record = parts / "run.json"  # written when a run begins, and not when it goes on
     with subprocess.Popen(command(whole), stderr=subprocess.DEVNULL) as undisturbed:
         resumed = [*command(parts), "--resume"]
         for outcome in kill_at_random(resumed, draw, (given.least, given.most), given.count):
             count += outcome == "killed"
+            begun = begun or (record.read_bytes() if record.exists() else b"")
+    check(begun == record.read_bytes(), "the run begins once, and then goes on")
     check(undisturbed.returncode == 0, f"exit code 0, found {undisturbed.returncode}")
     same = filecmp.cmp(whole / "model.safetensors", parts / "model.safetensors", shallow=False)
     check(same, "the same weights")

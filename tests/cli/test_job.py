@@ -21,7 +21,7 @@ from xalign.aligning.aligner import Aligner
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words
 from xalign.cli import job
 from xalign.cli.job import Job, chunks
-from xalign.io.journal import JOURNAL, beside
+from xalign.io.journal import JOURNAL, Journal, beside
 from xalign.weights.checkpoint import Checkpoint
 
 PROGRAM = """
@@ -449,6 +449,42 @@ def test_a_wrong_file_stays_an_error_when_the_job_goes_on(
         assert done.exit_code == 1
         assert "none of its first" in done.stderr
         assert "pairs are kept; the same command goes on after them" in done.stderr
+
+
+@pytest.mark.parametrize("bad", [1, 17, 40])
+def test_a_file_with_few_pairs_goes_on_after_them(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any, bad: int
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    lines = corpus.read_text().splitlines(keepends=True)
+    first.write_text("".join(lines[:57]))
+    second.write_text("".join(lines[60:63]) + "no pair\n" * bad)
+    given = ["align", "--resume", "-i", first, "-i", second]
+    whole = run(*given, "-o", tmp_path / "whole")
+    assert whole.exit_code == 0, whole.stderr
+    end_chunk = Journal.end_chunk
+
+    def stop_at_60(journal: Journal, counts: dict[str, int]) -> None:
+        end_chunk(journal, counts)
+        if counts["pairs"] == 60:  # after the three pairs
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "end_chunk", stop_at_60)
+        assert run(*given, "-o", tmp_path / "part").exit_code == 130
+    done = run(*given, "-o", tmp_path / "part")
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "part").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_job_of_other_outputs_is_another_job(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    given = stopped(corpus, tmp_path / "out", monkeypatch)
+    done = run(*given, "--scores", tmp_path / "scores")
+    assert done.exit_code == 1
+    assert "it is of another job, which differs in its" in done.stderr
+    assert run(*given).exit_code == 0
 
 
 def test_what_is_no_journal_is_kept(corpus: Path, tmp_path: Path, model: Any) -> None:

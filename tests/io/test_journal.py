@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,33 @@ def test_what_was_not_recorded_is_cut_off(tmp_path: Path, name: str, members: in
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_files_are_closed_before_they_are_moved_or_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_locks: bool
+) -> None:
+    monkeypatch.setattr("xalign.io.journal.HAS_LOCKS", has_locks)
+    out = str(tmp_path / "out")
+    replace, unlink = Path.replace, Path.unlink
+
+    def open_files() -> set[str]:
+        return {os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()}
+
+    def replace_closed(path: Path, target: Path) -> Path:
+        assert str(path) not in open_files()
+        return replace(path, target)
+
+    def unlink_closed(path: Path, missing_ok: bool = False) -> None:
+        assert has_locks == (str(path) in open_files())
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace_closed)
+        patched.setattr(Path, "unlink", unlink_closed)
+        with Journal(out, [out], {}) as journal:
+            journal.open(out).write(b"one\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_job_without_chunks_begins_and_leaves_nothing_after_an_error(tmp_path: Path) -> None:
     out = str(tmp_path / "out")
     stopped(out, chunks=0)
@@ -75,6 +103,8 @@ def test_what_keeps_a_job_from_going_on_is_named_in_full(tmp_path: Path) -> None
     out = str(tmp_path / "out")
     files = f"{out}.journal {out}.partial"
     stopped(out, identity={"model": 1, "input": [1, 2], "same": 0})
+    with pytest.raises(InputError, match=r"differs in its outputs; "):
+        Journal(out, [out, out], {"model": 1, "input": [1, 2], "same": 0}).__enter__()
     assert refusal(out, {"model": 2, "input": [1], "same": 0}) == (
         f"{out}.journal: it is of another job, which differs in its input and model; give the "
         f"command of that job, or name another output; to start anew, run: rm {files}"
@@ -108,7 +138,7 @@ def test_what_keeps_a_job_from_going_on_is_named_in_full(tmp_path: Path) -> None
         (b'{"job": 3}\n', 1),
         (b'{"job": {}}\n{"job": {}}\n', 2),
         (b'{"job": {}}\n{"moving": true}\n', 2),
-        (b'{"job": {}}\n{"sizes": [], "checksums": [], "counts": {}}\n', 2),
+        (b'{"job": {"a": 1, "outputs": 1}}\n{"sizes": [], "checksums": [], "counts": {}}\n', 2),
         (b'{"sizes": [0], "checksums": [0], "counts": {}}\n', 1),
         (b'{"job": {}}\n{"sizes": [0], "checksums": [0], "counts": {}}\n{"moving": false}\n', 3),
     ],

@@ -84,6 +84,23 @@ def test_several_outputs_appear_together(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b.gz", "c"}
 
 
+def test_a_reader_that_has_read_enough_loses_no_file_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+
+    def close_early() -> None:
+        with Outputs() as files:
+            files.open(str(path)).write(b"new")
+            raise BrokenPipeError
+
+    with pytest.raises(InputError) as caught:
+        close_early()
+    assert str(caught.value) == (
+        f"{path}: standard output was closed before its end by what reads it, so this file is not "
+        "written"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_if_one_output_fails_none_appears(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
 

@@ -7,7 +7,7 @@ import torch
 
 from xalign.aligning.devices import DTYPES
 from xalign.aligning.settings import AlignerSettings
-from xalign.errors import DeviceError
+from xalign.errors import DeviceError, ModelError
 from xalign.links.probabilities import uncalibrated
 from xalign.model.config import ExtractionRule
 from xalign.model.cross_align import CrossAlign
@@ -72,6 +72,12 @@ def checkpoint_of(settings: AlignerSettings) -> Checkpoint:
 
 
 def with_threshold(rule: ExtractionRule, threshold: float) -> ExtractionRule:
-    """``rule`` with a ``threshold`` of calibrated probabilities; argmax becomes eq. 10."""
+    """``rule`` with a ``threshold`` of calibrated probabilities; argmax becomes eq. 10.
+
+    Errors: `ModelError` when no link can be more probable than the threshold.
+    """
+    if rule.calibration and threshold >= (top := rule.calibration[-1][1]):
+        expected = f"expected a threshold below {top:.3f}, the highest probability of this model"
+        raise ModelError(f"{expected}, found {threshold}")
     method = "pieces" if rule.method == "argmax" else rule.method
     return replace(rule, method=method, threshold=uncalibrated(threshold, rule.calibration))

@@ -77,7 +77,8 @@ def open_pairs(
     if "-" in paths and is_terminal(sys.stdin):
         say("reading 'source ||| target' lines from the terminal; end with Ctrl-D")
     other = parts[1].name if len(parts) == 2 else ""
-    opened = (pairs_in(part, bad, watched, columns, into, other) for part in parts)
+    begun = max((k for k, part in enumerate(parts) if part.skipped), default=0)
+    opened = (pairs_in(part, bad, watched, columns, into, other) for part in parts[begun:])
     return Chain(parts), chain.from_iterable(opened)
 
 
@@ -166,17 +167,16 @@ def readable(
     Errors: `InputError` with a ``hint`` after the first lines, or all, if none of them is a
     sentence pair, unless ``bad`` is lenient.
     """
-    good, unread = watched.good, bad.count + watched.garbled
-    number = 0
-    for number, pair in enumerate(pairs, 1):
+    if not part.skipped:
+        watched.good, watched.unread_before = 0, bad.count + watched.garbled
+    number = part.skipped
+    for pair in pairs:
+        number += 1
         yield pair
-        if number == FIRST_LINES and watched.good == good:
+        if number == FIRST_LINES and not watched.good:
             break
-    if (
-        watched.good == good
-        and bad.count + watched.garbled > unread
-        and not (bad.is_lenient or part.skipped >= FIRST_LINES)
-    ):
+    is_unread = bad.count + watched.garbled > watched.unread_before and not watched.good
+    if is_unread and not (bad.is_lenient or part.skipped >= FIRST_LINES):
         lines = "its only line is no" if number == 1 else f"none of its first {number} lines is a"
         raise InputError(part.name, 0, f"{lines} sentence pair; {hint()}")
     yield from pairs

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CHUNK_PAIRS, GPU_CHUNK_PAIRS = 8192, 65_536
 """Pairs between two entries of a journal, on a CPU and on a GPU."""
+WATCHED = ("other_spaces", "good", "garbled", "unread_before")
+"""Counts of `Watched` that are in a journal."""
 LARGE_BYTES, GPU_WORKERS, GPU_WORKER_BYTES = 20_000_000, 8, 4_000_000_000
 """Size of input from which several processes feed a GPU, as each takes seconds to start; the most
 of these processes; and the free memory of the GPU for each."""
@@ -92,7 +94,9 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         is_typed = job.read == ["-"] and is_terminal(sys.stdin)
         line = stack.enter_context(status_line(is_quiet=job.quiet or is_typed))
         done = dict(outputs.counts) if isinstance(outputs, Journal) else {}
-        bad.count, watched.other_spaces = done.get("bad", 0), done.get("other_spaces", 0)
+        bad.count = done.get("bad", 0)
+        for name in WATCHED:
+            setattr(watched, name, done.get(name, 0))
         if isinstance(outputs, Journal) and outputs.is_done:
             say("the outputs are whole; they are moved to their places")
             stack.pop_all().close()
@@ -122,8 +126,8 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
             if isinstance(outputs, Journal):
                 names = ("pairs", "empty", "windowed", "failed")
                 found = {name: getattr(counts, name) for name in names}
-                others = {"bad": bad.count, "other_spaces": watched.other_spaces}
-                outputs.end_chunk(found | others)
+                others = {name: getattr(watched, name) for name in WATCHED}
+                outputs.end_chunk({**found, **others, "bad": bad.count})
 
         chunk = CHUNK_PAIRS if aligner.device.type == "cpu" else GPU_CHUNK_PAIRS
         groups = groups_of(pairs, job, chunk)

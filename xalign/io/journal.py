@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 
 from xalign.errors import InputError
 from xalign.io.json_text import parse_json
-from xalign.io.locks import lock
+from xalign.io.locks import HAS_LOCKS, lock
 from xalign.io.outputs import compressed, is_stream, move_together, naming_errors, sync
 
 Identity = Mapping[str, Any]
@@ -43,7 +43,8 @@ class Journal:
 
     def __init__(self, path: str, paths: Sequence[str], identity: Identity) -> None:
         self.path = beside(path, JOURNAL)
-        self.paths, self.identity = paths, json.loads(json.dumps(identity))
+        self.paths = paths
+        self.identity = json.loads(json.dumps({**identity, "outputs": len(paths)}))
         self.counts: dict[str, int] = {}
         self.is_done = False
         self._members: dict[str, Members] = {}
@@ -62,7 +63,9 @@ class Journal:
             if job != self.identity and chunks:
                 raise InputError(str(self.path), 0, self._difference(job))
             stack.push(self._forget)
-            if not chunks:
+            if chunks and len(chunks[-1]["sizes"]) != len(self.paths):
+                raise self._damaged(len(lines))
+            if not chunks and not (lines and job == self.identity):
                 self._file.truncate(0)
                 self._write({"job": self.identity})
             sizes, checksums = [0] * len(self.paths), [0] * len(self.paths)
@@ -104,8 +107,10 @@ class Journal:
                 self.end_chunk(self.counts)
                 self._write(MOVING)
             self._recorded = True
+            for members in self._members.values():
+                members.close()  # Windows moves no open file
             self._move()
-            self.path.unlink()
+            self._remove()
             sync(self.path.parent)
 
     def _opened(self) -> BinaryIO:
@@ -124,7 +129,13 @@ class Journal:
         if kind is not None and not self._recorded:
             for path in self._members:
                 beside(path, PARTIAL).unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
+            self._remove()
+
+    def _remove(self) -> None:
+        """Remove the journal, while it is held, but on Windows, which removes no open file."""
+        if not HAS_LOCKS:
+            self._file.close()
+        self.path.unlink(missing_ok=True)
 
     def _read(self) -> list[dict[str, Any]]:
         """The whole lines of the journal; what follows them is cut off."""
@@ -144,14 +155,18 @@ class Journal:
                 case {"job": dict()} as found if number == 1:
                     return cast(dict[str, Any], found)
                 case {"sizes": list(sizes), "checksums": list(sums), "counts": dict()} as found:
-                    if number > 1 and len(sizes) == len(sums) == len(self.paths):
+                    if number > 1 and len(sizes) == len(sums):
                         return cast(dict[str, Any], found)
                 case found if found == MOVING and number > 2:
                     return MOVING
         except ValueError:
             pass
+        raise self._damaged(number)
+
+    def _damaged(self, number: int) -> InputError:
+        """Error of a line that is none of a journal."""
         message = "expected a journal of xalign; remove it, or name another output"
-        raise InputError(str(self.path), number, message)
+        return InputError(str(self.path), number, message)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         with naming_errors(str(self.path)):

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO, cast
 
 from xalign.errors import InputError
@@ -123,7 +124,12 @@ class Outputs:
             self._files.callback(data.close)
         return data
 
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         with self._folders:
             with contextlib.suppress(OSError) if kind else contextlib.nullcontext(), self._files:
                 for stream in self._streams:
@@ -131,6 +137,10 @@ class Outputs:
             if kind is None:
                 with restored_on_error(self._parts):
                     move_together(self._parts)
+        if isinstance(error, BrokenPipeError) and self._parts:
+            lost = " and ".join(str(target) for _, target in self._parts)
+            message = "was closed before its end by what reads it, so this file is not written"
+            raise InputError(lost, 0, f"standard output {message}") from error
 
 
 def move_together(parts: Sequence[tuple[Path, Path]]) -> None:

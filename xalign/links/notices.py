@@ -29,8 +29,9 @@ class Watched(Generic[Pair]):
 
     ``warn`` gets each notice once: on columns only if both sides stand in ``one_file``, on text
     without spaces unless it ``is_cut`` into tokens, on other spaces unless words are those between
-    ``unicode`` spaces. ``good`` is the number of pairs that are text, ``garbled`` of those that are
-    not, ``other_spaces`` of those with such spaces.
+    ``unicode`` spaces. ``garbled`` is the number of pairs that are no text, ``other_spaces`` of
+    those with such spaces. Of the file that is being read, ``good`` is the number of pairs that are
+    text; ``unread_before`` is the number of lines before it that could not be read.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Watched(Generic[Pair]):
     ) -> None:
         self.make, self.warn = make, warn
         self.one_file, self.is_cut, self.unicode = one_file, is_cut, unicode
-        self.good, self.garbled, self.other_spaces = 0, 0, 0
+        self.good, self.garbled, self.other_spaces, self.unread_before = 0, 0, 0, 0
         self._told: set[str] = set()
 
     def __call__(self, src: str, tgt: str) -> Pair:

@@ -201,8 +201,9 @@ def two_thirds(num_layers: int) -> Depth:
 
 
 def check_vocabulary(name: str, tokenizer: Tokenizer, config: Any) -> Tokenizer:
-    """Return ``tokenizer``, unless it is an empty stand-in for one that the folder lacks."""
-    if tokenizer.num_pieces < config.vocab_size / 2:
+    """Return ``tokenizer``, unless it is an empty stand-in for one that the folder lacks, or has
+    pieces that the model has not."""
+    if not config.vocab_size / 2 <= tokenizer.num_pieces <= config.vocab_size:
         found = f"a tokenizer of {tokenizer.num_pieces} pieces"
         raise ModelError(f"model {name!r}: expected one of {config.vocab_size}, found {found}")
     return tokenizer

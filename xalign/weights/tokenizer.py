@@ -176,7 +176,7 @@ def json_tokenizer(tokenizer: "tokenizers.Tokenizer") -> Tokenizer:
         unk=unk,
         start=tokenizer.token_to_id(WORD_START),
         mask=first_known(tokenizer, "[MASK]", MASK),
-        num_pieces=1 + max(tokenizer.get_vocab().values()),
+        num_pieces=1 + max(*tokenizer.get_vocab().values(), *around),
         file="tokenizer.json",
         content=lambda: tokenizer.to_str().encode(),
     )
