@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tests.conftest import tiny_aligner, tiny_checkpoint, tiny_config, tiny_network, varied_pairs
-from xalign.aligning.networks import compile_layers, network_on
-from xalign.errors import DeviceError
+from xalign.aligning.networks import compile_layers, network_on, with_threshold
+from xalign.errors import DeviceError, ModelError
 from xalign.model.config import ExtractionRule
 
 RULE = ExtractionRule(method="words", threshold=0.05, scale=0.2)
@@ -27,6 +27,18 @@ def test_half_precision_is_of_the_layers_of_a_copy_alone() -> None:
     assert {weights.dtype for weights in network.layers.parameters()} == {torch.bfloat16}
     assert network.pieces.weight.dtype == torch.float32
     assert {weights.dtype for weights in checkpoint.network.parameters()} == {torch.float32}
+
+
+def test_a_threshold_that_no_link_reaches_is_refused() -> None:
+    rule = ExtractionRule(method="words", calibration=((0.0, 0.0), (0.5, 0.25), (1.0, 0.98)))
+    assert with_threshold(rule, 0.25).threshold == 0.5
+    assert 0.99 < with_threshold(rule, 0.979).threshold < 1
+    with pytest.raises(ModelError) as caught:
+        with_threshold(rule, 0.98)
+    assert str(caught.value) == (
+        "expected a threshold below 0.980, the highest probability of this model, found 0.98"
+    )
+    assert with_threshold(RULE, 0.99).threshold == 0.99  # without a calibration
 
 
 def test_eight_bit_integers_are_not_compiled() -> None:

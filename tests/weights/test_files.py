@@ -328,6 +328,12 @@ def test_trust_links_is_an_option_of_all_commands(
     assert run_process("align", "-m", folder, "--trust-links", stdin=text).returncode == 0
 
 
+def far_special_piece(tokenizer: dict[str, Any]) -> None:
+    """Give the piece before each sentence a number that the network does not have."""
+    first = next(iter(tokenizer["post_processor"]["special_tokens"].values()))
+    first["ids"] = [999_999]
+
+
 ENCODERS: dict[str, tuple[Callable[[Path], object], str]] = {
     **{
         f"{name} {size}": (
@@ -348,6 +354,10 @@ ENCODERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer nested deep": (
         lambda f: (f / "tokenizer.json").write_text("[" * 10**5),
         "nested too deep|cannot be read",
+    ),
+    "special piece beyond the vocabulary": (
+        lambda f: changed(f / "tokenizer.json", far_special_piece),
+        "expected one of .*, found a tokenizer of 1000000 pieces",
     ),
     "weight NaN": (
         set_weights(lambda w: w["encoder.layer.0.output.dense.bias"].fill_(NAN)),
