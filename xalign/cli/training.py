@@ -32,7 +32,7 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with the run in the folder, or begin if nothing is saved there yet.",
+        help="Go on with the run in the folder, or begin if there is none.",
         rich_help_panel=COMMON,
     ),
 ]
