@@ -49,6 +49,7 @@ def test_other_programs_read_what_is_written(tmp_path: Path) -> None:
         with output(str(tmp_path / f"a{suffix}")) as out:
             out.write(TEXT)
         assert decompress((tmp_path / f"a{suffix}").read_bytes()) == TEXT
+    assert (tmp_path / "a.gz").read_bytes()[3:8] == bytes(5)  # neither a name nor a time
 
 
 def test_several_compressed_streams_end_to_end_are_one_file(tmp_path: Path) -> None:

@@ -86,6 +86,11 @@ EXPECTED: dict[Format, str] = {
 }
 
 
+def test_letters_are_written_as_they_are_in_jsonl() -> None:
+    pair = AlignedPair(SentencePair(("Äpfel",), ("苹果",)), ScoredAlignment({}))
+    assert WRITERS["jsonl"](1, pair).startswith('{"src": ["Äpfel"], "tgt": ["苹果"], ')
+
+
 def test_spans_of_raw_text_are_kept_in_jsonl() -> None:
     spans = ((0, 3, 0, 1, 0.5), (4, 8, 2, 7, 1.0))
     pair = AlignedPair(PAIR.pair, PAIR.links, 0.9, spans)

@@ -205,6 +205,8 @@ def test_two_outputs_to_one_pipe_or_place_are_refused(
     with pytest.raises(InputError, match="b: is an input of this command"):
         check_outputs([str(tmp_path / "b")], [str(tmp_path / "a")])
     check_outputs([str(tmp_path / "new"), str(tmp_path / "newer")], [str(tmp_path / "a")])
+    with pytest.raises(InputError, match="new: is also another output"):
+        check_outputs(["/dev/null", str(tmp_path / "new"), str(tmp_path / "new")])
 
 
 def test_standard_output_without_a_file_is_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
