@@ -17,6 +17,17 @@ class HalfRead:
     size, position = 100, 50
 
 
+def test_a_run_that_goes_on_knows_its_steps_before() -> None:
+    meter = TrainingMeter(steps=4)
+    records = [{"step": k, "mean_aer": aer, "aer": {"dev": aer}} for k, aer in ((2, 0.1), (4, 0.2))]
+    meter({"before": records})
+    meter({"phase": "taking the first step"})
+    assert meter.summary("run", "x")[0].startswith("the model is in run (4 steps, ")
+    assert meter.summary("run", "x")[1] == "best AER 10.00 (dev 10.0) at step 2"
+    meter({"before": []})
+    assert meter.summary("run", "x")[0].startswith("the model is in run (0 steps, ")
+
+
 def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     for screen, expected in ((Terminal(), True), (io.StringIO(), False)):

@@ -102,7 +102,8 @@ class Phase:
 class TrainingMeter:
     """Reports the progress of training; called with a record after every step, and in each phase.
 
-    A record of a phase has its name as ``phase`` and perhaps its ``share``.
+    A record of a phase has its name as ``phase`` and perhaps its ``share``; one of a run that goes
+    on has the records of its steps ``before``.
     """
 
     steps: int
@@ -118,6 +119,11 @@ class TrainingMeter:
         if "phase" in record:
             self.phase = Phase(record["phase"], record.get("share"))
             return
+        if "before" in record:
+            self.record = record["before"][-1] if record["before"] else {}
+            rated = [one for one in record["before"] if one["mean_aer"] is not None]
+            self.best = min(rated, key=lambda one: one["mean_aer"], default={})
+            return
         if self.first is None:  # a resumed run does not start at 0
             self.first, self.started = record["step"] - 1, self.at or self.started
         self.record, self.at, self.phase = record, time.perf_counter(), Phase("")
@@ -131,12 +137,12 @@ class TrainingMeter:
     @property
     def share(self) -> float | None:
         """Share of the steps, or of the phase, that is done."""
-        if self.phase.name or not self.record:
+        if self.phase.name or self.first is None:
             return self.phase.share
         return float(self.record["step"] / max(1, self.steps))
 
     def __str__(self) -> str:
-        if not self.record:
+        if self.first is None:
             return str(self.phase)
         step = self.record["step"]
         each = (self.at - self.started) / max(1, step - (self.first or 0))

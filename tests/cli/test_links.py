@@ -24,6 +24,43 @@ def test_files_are_joined_line_by_line(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "0-0 1-1 2-1\n0-0\n0-0 1-1\n"
 
 
+GIZA = (
+    "# Sentence pair (1) source length {s} target length {t} alignment score : 0.5\n"
+    "{tgt}\nNULL ({{ }}) {src}\n"
+)
+
+
+def test_files_with_words_whose_sides_are_exchanged_are_refused(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.A3.final", tmp_path / "other.A3.final"
+    empty = (
+        "# Sentence pair (1) source length 0 target length 0 alignment score : 0\n\nNULL ({ })\n"
+    )
+    forward = GIZA.format(s=2, t=2, tgt="the house", src="das ({ 1 }) Haus ({ 2 })")
+    one.write_text(empty + forward)
+    other.write_text(empty + GIZA.format(s=2, t=2, tgt="das Haus", src="the ({ 1 }) house ({ })"))
+    code, out, err = symmetrized("-i", one, "-j", other)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"xalign: {other}: its sides are those of {one}, exchanged; run: "
+        f"xalign symmetrize -i {other} -c invert -o inverted.align\n"
+    )
+    other.write_text(empty + forward)
+    assert symmetrized("-i", one, "-j", other) == (0, "\n0-0 1-1\n", "")
+
+
+def test_pairs_that_naacl_leaves_out_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1 1 1 S 0.5\n")
+    (tmp_path / "b").write_text("0-0\n\n")
+    notice = "pairs without links at the end are not in this format, and left out"
+    for arguments in (["-c", "convert"], ["-j", tmp_path / "a"]):
+        assert symmetrized("-i", tmp_path / "a", *arguments) == (
+            0,
+            "0-0\n",
+            f"xalign: {tmp_path / 'a'}: {notice}\n",
+        )
+    assert symmetrized("-i", tmp_path / "a", "-j", tmp_path / "b") == (0, "0-0\n\n", "")
+
+
 def test_unequal_files_and_odd_links_are_errors(tmp_path: Path) -> None:
     one, other = tmp_path / "forward", tmp_path / "reverse"
     one.write_text("0-0\n0-0\n")

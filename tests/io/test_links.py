@@ -7,7 +7,7 @@ import pytest
 from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
 from xalign.io.formats import WRITERS, AlignedPair, Format
-from xalign.io.links import FoundLinks, find_links, read_any_links, two_by_two
+from xalign.io.links import FoundLinks, find_links, first_words, read_any_links, two_by_two
 
 PAIRS = [
     AlignedPair(
@@ -113,6 +113,18 @@ def test_two_files_are_read_pair_by_pair() -> None:
 def test_lines_of_spaces_before_the_first_links_are_pairs() -> None:
     found = find_links([b" \r", b"  ", b"0-0"], "out")
     assert [str(links.alignment) for links in found.pairs] == ["", "", "0-0"]
+
+
+@pytest.mark.parametrize("format", ["jsonl", "tsv", "giza"])
+def test_the_first_words_of_a_file_are_found(format: Format) -> None:
+    size = 3 if format == "giza" else 1  # lines of a pair
+    assert first_words(written(format), "out") == PAIRS[0].pair
+    assert first_words(written(format)[size:], "out") == PAIRS[2].pair  # after one without words
+
+
+@pytest.mark.parametrize("lines", [[], [b""], [b"0-0"], [b"1 1 1"], [b"0-0:0.5"]])
+def test_a_file_without_words_has_none(lines: list[bytes]) -> None:
+    assert first_words(lines, "out") == SentencePair((), ())
 
 
 def test_links_between_tabs_are_no_table() -> None:

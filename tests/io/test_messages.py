@@ -103,15 +103,15 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         read(formats.read_naacl, b"1 1 1", b"2 0 " + LONG.encode()),
-        f"x:2: expected 'sentence source target S probability', in order and from 1, found {b'2 0 ' + LONG[:36].encode()!r}",
+        f"x:2: expected 'sentence source target S probability', in order and from 1, found {'2 0 ' + LONG[:36]!r}",
     ),
     (
         read(formats.read_naacl, b"2 1 1", b"1 1 1"),
-        "x:2: expected 'sentence source target S probability', in order and from 1, found b'1 1 1'",
+        "x:2: expected 'sentence source target S probability', in order and from 1, found '1 1 1'",
     ),
     (
         read(formats.read_giza, b"a"),
-        "x:1: expected '# Sentence pair (1) ...', found b'a'",
+        "x:1: expected '# Sentence pair (1) ...', found 'a'",
     ),
     (
         read(formats.read_giza, GIZA, b"a", LONG.encode()),
@@ -128,7 +128,7 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
     (read(read_alignments, b"0-0", b"\xff"), "x:2: expected a link such as 3-4, found '\\\\xff'"),
     (
         lambda: char_spans.read_char_spans(b"[3] " + LONG.encode(), "x", 7),
-        f"x:7: {SPANS}{b'[3] ' + LONG[:56].encode()!r}",
+        f"x:7: {SPANS}{'[3] ' + LONG[:56]!r}",
     ),
     (
         lambda: list(items.as_pairs("das Haus")),

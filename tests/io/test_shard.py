@@ -62,7 +62,10 @@ def test_the_number_of_a_shard_is_at_most_their_number() -> None:
     for text in ("0/1", "2/1", "1/0", "1", "1/2/3", " 1/2", "٣/٨"):
         with pytest.raises(ValueError, match="expected a shard") as caught:
             parse_shard(text)
-        assert str(caught.value) == f"expected a shard such as 1/8, up to 8/8, found {text!r}"
+        assert (
+            str(caught.value)
+            == f"expected a shard such as 1/8, up to 8/8, counted from 1, found {text!r}"
+        )
 
 
 def test_a_pipe_has_no_shards(tmp_path: Path) -> None:

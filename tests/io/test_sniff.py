@@ -74,8 +74,14 @@ def test_advice_is_what_to_type() -> None:
     )
     assert advice([b"a"], "my file", other="b.en") == (
         "expected lines 'source ||| target' or 'source TAB target'; "
-        "for sentences in two files: -s 'my file' -t b.en"
+        "for sentences in two files: paste 'my file' b.en > pairs.txt"
     )
+    assert advice([b"a"], "a", "| xalign align").endswith("two files: -s a -t TRANSLATIONS")
+    csv = [b'"Ja, das Haus","Yes, the house"', b'Haus,"the house, yes"', b'"ja, ja",yes']
+    assert advice(csv, "c.csv") == (
+        "it looks like CSV: write lines 'source TAB target', for example with csvformat -T"
+    )
+    assert advice([], "c.txt") == advice([b" ", b""], "c.txt") == "it has no text"
     assert advice([b'{"a": 1}'], "c.txt") == (
         "it looks like JSON: write lines 'source TAB target', for example with jq"
     )

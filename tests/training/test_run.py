@@ -128,7 +128,10 @@ def test_resuming_never_happens_unasked_nor_with_other_settings(
         ModelError, match="holds a run; go on with --resume, or name another folder"
     ):
         stage_1(encoder, corpus, tmp_path / "run")
-    with pytest.raises(ModelError, match="the run has other settings for schedule"):
+    with pytest.raises(
+        ModelError,
+        match=r"other settings: lr was 0\.001, now 0\.5, steps was 6, now 7; go on with its own",
+    ):
         stage_1(encoder, corpus, tmp_path / "run", resume=True, steps=7, lr=0.5)
 
 

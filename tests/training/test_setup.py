@@ -1,5 +1,7 @@
 """The parts of a stage: what learns, how fast, from whom."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +9,10 @@ import torch
 
 from tests.conftest import tiny_checkpoint, tiny_network, tiny_tokenizer
 from tests.training.conftest import stage_1, stage_2, weights
-from xalign.alignment import GoldAlignment
+from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import ModelError
 from xalign.model.config import Depth, ExtractionRule
-from xalign.training.settings import Schedule, Start
+from xalign.training.settings import FinetuneSettings, Labels, Schedule, Start, Text
 from xalign.training.setup import (
     Rates,
     as_gold,
@@ -18,10 +20,11 @@ from xalign.training.setup import (
     masking_for,
     rates_of,
     stage_2_choices,
+    student_of,
     trained_parts,
 )
-from xalign.training.tuning import Choices
-from xalign.weights.checkpoint import load
+from xalign.training.tuning import Choices, DevSet
+from xalign.weights.checkpoint import CurvePoint, load
 
 DEPTH = Depth(num_self_layers=2, num_cross_layers=1, align_layer=3)
 
@@ -103,8 +106,43 @@ def test_links_more_probable_than_a_half_are_sure() -> None:
 
 def test_a_threshold_that_is_given_leaves_one_way_to_read_a_model() -> None:
     student = tiny_checkpoint(ExtractionRule(method="words", scale=0.2))
-    assert stage_2_choices(student, "words", 0.3) == Choices((3,), (0.2,), (0.3,))
-    assert len(stage_2_choices(student, "words", None).thresholds) > 1
+    assert stage_2_choices(student, "words", 0.3, ()) == Choices((3,), (0.2,), (0.3,))
+    assert len(stage_2_choices(student, "words", None, ()).thresholds) > 1
+
+
+def test_few_gold_links_choose_no_threshold(caplog: pytest.LogCaptureFixture) -> None:
+    points = ((0.0, 0.0), (1.0, 0.9))
+    rule = ExtractionRule(method="words", scale=0.2, threshold=0.3, calibration=points)
+    gold = GoldAlignment(frozenset((k, k) for k in range(250)))
+    pair = SentencePair(("a",) * 250, ("b",) * 250)
+    few, enough = (DevSet("dev", (pair,) * n, (gold,) * n) for n in (1, 2))
+    found = stage_2_choices(tiny_checkpoint(rule), "words", None, [few])
+    assert found == Choices((3,), (0.2,), (0.3,), calibrate=False)
+    assert "250 gold links are too few to choose a threshold by: it is 0.3" in caplog.text
+    assert stage_2_choices(tiny_checkpoint(rule), "words", None, [enough]).calibrate
+    assert len(stage_2_choices(tiny_checkpoint(rule), "words", None, [enough]).thresholds) > 1
+
+
+def test_a_student_of_the_same_rule_keeps_what_is_known_of_its_probabilities() -> None:
+    points = ((0.0, 0.0), (1.0, 0.9))
+    rule = ExtractionRule(
+        method="words",
+        average="arithmetic",
+        scale=4 / math.sqrt(32),
+        threshold=0.3,
+        calibration=points,
+    )
+    curve = (CurvePoint(layer=3, scale=0.2, threshold=0.3, aer=0.1),)
+    started = replace(tiny_checkpoint(rule), curve=curve)
+    settings = FinetuneSettings(
+        model="m", text=Text(input=("x",)), labels=Labels(), schedule=Schedule()
+    )
+    kept = student_of(settings, started, "words")
+    assert (kept.rule, kept.curve) == (rule, curve)
+    chosen = replace(settings, labels=Labels(threshold=0.6))
+    assert student_of(chosen, started, "words").rule == replace(rule, threshold=0.6)
+    other = student_of(replace(settings, labels=Labels(null_word=True)), started, "words")
+    assert (other.rule.threshold, other.rule.calibration, other.curve) == (0.475, (), ())
 
 
 def test_parts_that_learn_have_their_rates_and_all_else_is_frozen() -> None:

@@ -43,6 +43,12 @@ def test_stage_1_learns_to_predict_and_keeps_the_best_model(
     assert record.keys() >= {"command", "xalign", "torch", "python", "machine", "started"}
 
 
+@pytest.fixture(autouse=True)
+def few_links_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small development set choose thresholds."""
+    monkeypatch.setattr("xalign.training.setup.LEAST_LINKS", 1)
+
+
 @pytest.mark.slow
 def test_stage_2_learns_its_teachers_links_and_chooses_how_to_read_them(
     encoder: str, corpus: str, tmp_path: Path

@@ -1,9 +1,11 @@
 """The commands on links alone: `xalign symmetrize`, `xalign rethreshold` and `xalign score`."""
 
 import json
+import shlex
 import sys
 from contextlib import closing
-from typing import Annotated, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -11,6 +13,31 @@ from xalign.console import is_terminal, say
 from xalign.errors import InputError
 from xalign.io.files import Source
 from xalign.io.outputs import check_outputs, output
+
+if TYPE_CHECKING:
+    from xalign.io.links import FoundLinks
+
+
+def check_sides(path: str, reverse: str) -> None:
+    """Raise `InputError` if the words in two files of links say that their sides are exchanged."""
+    from xalign.io.links import first_words
+
+    if "-" in (path, reverse) or not (Path(path).is_file() and Path(reverse).is_file()):
+        return
+    pairs = []
+    for name in (path, reverse):
+        with closing(Source(name)) as source:
+            pairs.append(first_words(source, name))
+    one, other = pairs
+    if one.src and one.src != one.tgt and (one.src, one.tgt) == (other.tgt, other.src):
+        advice = f"xalign symmetrize -i {shlex.quote(reverse)} -c invert -o inverted.align"
+        raise InputError(reverse, 0, f"its sides are those of {path}, exchanged; run: {advice}")
+
+
+def tell_open(found: "FoundLinks") -> None:
+    """Say that pairs at the end of a file may be missing, if its format does not count them."""
+    if found.is_open:
+        say(f"{found.path}: pairs without links at the end are not in this format, and left out")
 
 
 def symmetrize(
@@ -62,15 +89,21 @@ def symmetrize(
     if input == reverse == "-":
         raise typer.BadParameter("-i and -j cannot both be standard input")
     check_outputs([output_path], [input, reverse])
+    if reverse is not None:
+        check_sides(input, reverse)
     with output(output_path) as out, closing(Source(input)) as one:
         found = find_links(one, one.name)
         if reverse is None:
+            tell_open(found)
             for links in found.pairs:
                 turned = invert(links.alignment) if command == "invert" else links.alignment
                 out.write(pharaoh(turned))
             return
         with closing(Source(reverse)) as other:
-            for left, right in two_by_two(found, find_links(other, other.name)):
+            found_there = find_links(other, other.name)
+            if found_there.is_open:
+                tell_open(found)
+            for left, right in two_by_two(found, found_there):
                 both = join(left.alignment, right.alignment, cast(Method, command), order)
                 out.write(pharaoh(both))
 

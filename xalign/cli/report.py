@@ -49,13 +49,14 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
         references += (GoldAlignment(),) * (len(alignments) - len(references))
     if links.is_open:
         alignments += (Alignment(),) * (len(references) - len(alignments))
-    if (found := len(alignments)) != len(references):
-        raise InputError(
-            source.name,
-            0,
-            f"expected {len(references)} lines, as many as {gold_path} has, "
-            f"found {found}; an unaligned pair is an empty line",
-        )
+    if (found := len(alignments)) != (number := len(references)):
+        advice = "an unaligned pair is an empty line"
+        if found > number:
+            advice = (
+                f"score the pairs that have gold links, for example the first: head -n {number}"
+            )
+        message = f"expected {number} lines, as many as {gold_path} has, found {found}; {advice}"
+        raise InputError(source.name, 0, message)
     return ScoredFile(source.name, alignments, tuple(map(score_pair, alignments, references)))
 
 

@@ -22,7 +22,7 @@ from xalign.training.settings import (
     Text,
     TrainSettings,
 )
-from xalign.weights.names import check_name
+from xalign.weights.names import DEFAULT_NAME, check_name
 
 Output = Annotated[
     str,
@@ -63,6 +63,9 @@ def train(
     from xalign.training.stages import train_tlm
 
     check_text(text, output)
+    if start.model == DEFAULT_NAME:
+        advice = "it starts from an encoder such as e5-small; for the default model use finetune"
+        raise typer.BadParameter(f"train -m {DEFAULT_NAME}: {advice}")
     check_name(start.model)
     settings = TrainSettings(text=text, start=start, schedule=schedule, augmentation=augmentation)
     with training_talk(schedule.steps) as show:
@@ -123,5 +126,9 @@ def check_text(text: Text, output: str) -> None:
         raise InputError(output, 0, "expected a folder for the run, found a file")
     if (Path(output) / "config.json").exists() and not (Path(output) / "run.json").exists():
         raise InputError(output, 0, "this folder holds a model already; name another one")
+    if "-" in (*text.input, *text.dev):
+        raise typer.BadParameter(
+            "training reads its files more than once; write standard input to a file first"
+        )
     if text.weight and (len(text.weight) != len(text.input) or min(text.weight) <= 0):
         raise typer.BadParameter("give a positive --weight once for each -i")

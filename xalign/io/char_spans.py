@@ -55,7 +55,8 @@ def read_char_spans(line: bytes, path: str, number: int) -> Labels:
         return Labels(tuple(map(read_span, found)), record)
     except (ValueError, LookupError, TypeError, StopIteration, RecursionError) as error:
         expected = "expected spans such as [[0, 4, \"PER\"]], or an object with 'spans'"
-        raise InputError(path, number, f"{expected}, found {line[:60]!r}") from error
+        found = line[:60].decode(errors="backslashreplace")
+        raise InputError(path, number, f"{expected}, found {found!r}") from error
 
 
 def read_span(record: Any) -> CharLabel:

@@ -158,7 +158,8 @@ def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
                 raise ValueError
         except ValueError as error:
             expected = "expected 'sentence source target S probability', in order and from 1"
-            raise InputError(path, number, f"{expected}, found {line[:40]!r}") from error
+            found = line[:40].decode(errors="backslashreplace")
+            raise InputError(path, number, f"{expected}, found {found!r}") from error
         while at < sentence:
             yield AlignedPair(EMPTY, ScoredAlignment(links))
             links, at = {}, at + 1
@@ -195,9 +196,11 @@ def read_giza(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     """
     stream = iter(lines)
     for number, line in zip(count(1, 3), stream, strict=False):
-        head = GIZA_HEAD.match(decoded(line, path, number))
+        text = decoded(line, path, number)
+        head = GIZA_HEAD.match(text)
         if not head:
-            raise InputError(path, number, f"expected '# Sentence pair (1) ...', found {line!r}")
+            expected = "expected '# Sentence pair (1) ...'"
+            raise InputError(path, number, f"{expected}, found {text[:40]!r}")
         rest = [decoded(next(stream, b""), path, number + k) for k in (1, 2)]
         tgt, words = split_words(rest[0]), GIZA_WORD.findall(rest[1])
         if not words or words[0][0] != NULL:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat, zip_longest
 from typing import TypeVar
 
-from xalign.alignment import Link, ScoredAlignment
+from xalign.alignment import Link, ScoredAlignment, SentencePair
 from xalign.errors import InputError
 from xalign.io.formats import READERS, Format, scored_link, words_of
 from xalign.io.pharaoh import LINKS, parse_link, parse_links
@@ -98,6 +98,21 @@ def find_links(lines: Iterable[bytes], path: str) -> FoundLinks:
     if format in ("pharaoh", "scored"):
         return FoundLinks(path, format, read_any_links(again, path))
     return FoundLinks(path, format, (found.links for found in READERS[format](again, path)))
+
+
+def first_words(lines: Iterable[bytes], path: str) -> SentencePair:
+    """The first pair of a file whose format has words; one without words if it has none.
+
+    Errors: `InputError` at a line before it that is not in the file's format.
+    """
+    stream = iter(lines)
+    first = next((line for line in stream if line.strip()), b"")
+    format = format_of(first)
+    if format in ("giza", "jsonl", "tsv"):
+        for found in READERS[format](chain([first], stream), path):
+            if found.pair.src and found.pair.tgt:
+                return found.pair
+    return SentencePair((), ())
 
 
 def format_of(line: bytes) -> Format:

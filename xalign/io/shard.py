@@ -80,7 +80,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", text, re.ASCII)
     number, total = map(int, match.groups()) if match else (1, 0)
     if number > total:
-        raise ValueError(f"expected a shard such as 1/8, up to 8/8, found {text!r}")
+        raise ValueError(f"expected a shard such as 1/8, up to 8/8, counted from 1, found {text!r}")
     return number, total
 
 

@@ -52,6 +52,7 @@ KINDS = (
     ),
 )
 UTF_16 = Kind((), "text in UTF-16", "run: iconv -f utf-16{end} -t utf-8 {file} {into}")
+CSV = re.compile(r'^"|"$|","|,"')
 SED_SPECIAL, ESCAPE = re.compile(r"[][\\.*^$/]"), r"\\\g<0>"
 SEPARATORS = ("||||", "||", ";", "\\t", "@@@", "###", "<sep>", " => ", " -> ", " = ", "|", ",", ":")
 """Separators that people use, the less likely to occur in text first."""
@@ -71,12 +72,14 @@ def advice(lines: Sequence[bytes], path: str, into: str = "", other: str = "") -
     >>> advice([b"das Haus;the house", b"ja;yes"], "corpus.txt", "| xalign align")
     "its sides seem to be separated by ';'; run: sed 's/;/\\\\t/' corpus.txt | xalign align"
     """
-    into = into or "> mended.txt"
+    pipe, into = into, into or "> mended.txt"
     file = "FILE" if path.startswith("<") else shlex.quote(path)
     if kind := kind_of(lines):
         end = "le" if b"\n".join(lines)[1:2] == b"\0" else "be"
         return f"it looks like {kind.name}: {kind.advice.format(file=file, end=end, into=into)}"
     texts = [text for line in lines if (text := line.decode(errors="replace").strip())]
+    if not texts:
+        return "it has no text"
     if any("\ufffd" in text for text in texts):
         return f"it is not UTF-8; run for example: iconv -f latin1 -t utf-8 {file} {into}"
     if all(text.startswith("{") for text in texts):
@@ -84,13 +87,17 @@ def advice(lines: Sequence[bytes], path: str, into: str = "", other: str = "") -
     if all("|||" in text and "||||" not in text for text in texts):
         script = shlex.quote("s/|||/ ||| /")
         return f"spaces are missing around '|||'; run: sed {script} {file} {into}"
+    if sum(CSV.search(text) is not None for text in texts) >= SHARE * len(texts):
+        return "it looks like CSV: write lines 'source TAB target', for example with csvformat -T"
     if separator := likely_separator(texts):
         script = shlex.quote(f"s/{SED_SPECIAL.sub(ESCAPE, separator)}/\\t/")
         shown = separator.strip()
         return f"its sides seem to be separated by '{shown}'; run: sed {script} {file} {into}"
+    other = shlex.quote(other or "TRANSLATIONS")
+    both = f"-s {file} -t {other}" if pipe else f"paste {file} {other} > pairs.txt"
     return (
         "expected lines 'source ||| target' or 'source TAB target'; "
-        f"for sentences in two files: -s {file} -t {shlex.quote(other or 'TRANSLATIONS')}"
+        f"for sentences in two files: {both}"
     )
 
 

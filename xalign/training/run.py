@@ -98,15 +98,15 @@ class Run:
             raise ModelError(f"{self.folder}: holds a run; {advice}")
         try:
             before = parse_json(path.read_text(encoding="utf-8"))["settings"]
-            keys = before.keys() | settings
-            changed = sorted(k for k in keys if before.get(k) != settings.get(k))
+            changed = differences(before, settings)
             path = self.folder / STATE
             state = safetensors.torch.load_file(path)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
             raise ModelError(f"{path} {what}; name another folder to start anew") from error
         if changed:
-            raise ModelError(f"{self.folder}: the run has other settings for {', '.join(changed)}")
+            advice = "go on with its own, or name another folder"
+            raise ModelError(f"{self.folder}: the run has other settings: {changed}; {advice}")
         return state
 
     def _drop_later_metrics(self) -> None:
@@ -142,12 +142,14 @@ class Run:
     ) -> None:
         """Train to the end; ``show`` gets a record after every step, with AER if validated.
 
-        Before a validation it gets ``{"phase": "validating"}``.
+        Before a validation it gets ``{"phase": "validating"}``, and at the start the records of a
+        run that goes on, as ``{"before": [...]}``.
         """
         losses: list[float] = []
         schedule = self.trainer.schedule
         if schedule.steps == 0:
             self.save({"step": 0})
+        show({"before": read_metrics(self.folder / "metrics.jsonl")})
         show({"phase": "taking the first step"})
         for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
@@ -184,6 +186,20 @@ class Run:
             file.write(json.dumps(record) + "\n")
         self._save_state()
         draw_metrics(self.folder)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The settings that differ, with both values; empty if none does."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        one, other = before.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += [part for part in [differences(one, other)] if part]
+        elif one != other:
+            shown = name.replace("_", " ")
+            is_long = isinstance(one, list) or isinstance(other, list)
+            found.append(shown if is_long else f"{shown} was {one}, now {other}")
+    return ", ".join(found)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ class Labels:
     threshold: Annotated[
         float | None,
         Setting(
-            "Threshold of the new model; default: the best on --dev.",
+            "Threshold of the new model; default: the best, by 500 gold links or more.",
             min=0,
             max=0.999,
             panel="Network",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,11 +38,15 @@ from xalign.weights.checkpoint import Checkpoint, load
 from xalign.weights.foreign import training_depth
 from xalign.weights.tokenizer import Tokenizer
 
+logger = logging.getLogger(__name__)
+
 Groups = list[tuple[dict[str, nn.Parameter], float]]
 STAGE_1_SCALES = (1.0, 2.0, 4.0, 6.0, 8.0)
 """Scales to try after stage 1, which trains without one, in units of 1 / sqrt(width)."""
 DEFAULT_THRESHOLDS = {"binary": 0.5, "words": 0.475, "pieces": 0.475, "paper": 0.15}
 """Thresholds of models without development sets, by loss."""
+LEAST_LINKS = 500
+"""With fewer gold links to validate on, threshold, scale and calibration stay as they are."""
 STAGE_2_SCALES = (1.0, 1.5, 2.0, 3.0)
 """Scales to try after stage 2, in units of the one in training."""
 HELD_OUT, MAX_HELD_OUT = 10, 500
@@ -115,15 +120,33 @@ def student_of(settings: FinetuneSettings, started: Checkpoint, loss: Loss) -> C
         average=labels.average,
         null_word=labels.null_word,
         scale=scale if labels.scale is None else labels.scale,
-        threshold=DEFAULT_THRESHOLDS[loss] if labels.threshold is None else labels.threshold,
+        threshold=before.threshold,
+        calibration=before.calibration,
         pair_weights=before.pair_weights,
     )
-    return Checkpoint(network, started.tokenizer, rule)
+    curve = started.curve
+    if rule != before:  # what it knows of its probabilities is of another rule
+        rule = dataclasses.replace(rule, threshold=DEFAULT_THRESHOLDS[loss], calibration=())
+        curve = ()
+    if labels.threshold is not None:
+        rule = dataclasses.replace(rule, threshold=labels.threshold)
+    return Checkpoint(network, started.tokenizer, rule, curve)
 
 
-def stage_2_choices(student: Checkpoint, loss: Loss, threshold: float | None) -> Choices:
-    """Ways to read links off the new model, for validation to choose from."""
+def stage_2_choices(
+    student: Checkpoint, loss: Loss, threshold: float | None, dev: Sequence[DevSet]
+) -> Choices:
+    """Ways to read links off the new model, for validation on ``dev`` to choose from."""
     layers = (student.network.config.align_layer,)
+    links = sum(len(gold.sure) for each in dev for gold in each.gold)
+    if dev and links < LEAST_LINKS:
+        if threshold is None:
+            logger.warning(
+                "%d gold links are too few to choose a threshold by: it is %s; %d links choose it",
+                *(links, student.rule.threshold, LEAST_LINKS),
+            )
+        thresholds = (student.rule.threshold,)
+        return Choices(layers, (student.rule.scale,), thresholds, calibrate=False)
     if threshold is not None:
         return Choices(layers, (student.rule.scale,), (threshold,))
     factors = (1.0,) if loss == "binary" else STAGE_2_SCALES

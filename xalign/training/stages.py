@@ -152,7 +152,7 @@ def finetune(
         )
     groups = trained_parts(network, schedule, rates)
     dev = [open_dev_set(path) for path in text.dev] or held_out(settings)
-    choices = stage_2_choices(student, loss, labels.threshold)
+    choices = stage_2_choices(student, loss, labels.threshold, dev)
     run = make_run(schedule, machine, device, output, student, groups, dev, choices)
     run.start(record_of(settings, rates, "finetune", corpora, device), resume=resume)
     run.go(objective, stream(settings, corpora, student, run.trainer.step), show)

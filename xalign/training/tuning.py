@@ -64,11 +64,15 @@ def open_dev_set(path: str) -> DevSet:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Choices of `tune`: alignment layers, and scales and thresholds of a rule."""
+    """Choices of `tune`: alignment layers, and scales and thresholds of a rule.
+
+    With ``calibrate``, the rule also gets a new calibration, and the model a new curve.
+    """
 
     layers: tuple[int, ...]
     scales: tuple[float, ...]
     thresholds: tuple[float, ...] = THRESHOLDS
+    calibrate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,13 @@ def tune(checkpoint: Checkpoint, sets: Sequence[DevSet], choices: Choices, threa
     means = rates.mean(0)  # (ways, thresholds)
     best, at = np.unravel_index(means.argmin(), means.shape)
     layer, scale = ways[best]
-    points = () if checkpoint.rule.method == "argmax" else calibration([b[best] for _, b in found])
-    rule = dataclasses.replace(
-        checkpoint.rule, scale=scale, threshold=choices.thresholds[at], calibration=points
-    )
+    rule = dataclasses.replace(checkpoint.rule, scale=scale, threshold=choices.thresholds[at])
+    chosen = with_align_layer(checkpoint.network, layer)
+    named = {dev.name: float(rates[k, best, at]) for k, dev in enumerate(sets)}
+    if not choices.calibrate:
+        return Tuned(Checkpoint(chosen, checkpoint.tokenizer, rule, checkpoint.curve), named)
+    points = () if rule.method == "argmax" else calibration([bins[best] for _, bins in found])
+    rule = dataclasses.replace(rule, calibration=points)
     curve = []
     for number in choices.layers:
         rows = [k for k, way in enumerate(ways) if way[0] == number]
@@ -104,8 +111,6 @@ def tune(checkpoint: Checkpoint, sets: Sequence[DevSet], choices: Choices, threa
             CurvePoint(layer=number, scale=ways[row][1], threshold=threshold, aer=float(aer))
             for threshold, aer in zip(choices.thresholds, means[row], strict=True)
         ]
-    chosen = with_align_layer(checkpoint.network, layer)
-    named = {dev.name: float(rates[k, best, at]) for k, dev in enumerate(sets)}
     return Tuned(Checkpoint(chosen, checkpoint.tokenizer, rule, tuple(curve)), named)
 
 
