@@ -201,12 +201,17 @@ def test_a_shard_counts_lines_from_the_start_of_the_file(
 def test_a_wrong_shard_is_a_usage_error(shard: str) -> None:
     done = run("align", "-i", "in", "--shard", shard)
     assert done.exit_code == 2
-    assert f"expected a shard such as 1/8, up to 8/8, found '{shard}'" in done.stderr
+    assert (
+        f"expected a shard such as 1/8, up to 8/8, counted from 1, found '{shard}'" in done.stderr
+    )
 
 
 def test_a_shard_of_standard_input_is_refused() -> None:
     done = run("align", "--shard", "1/2", stdin=CORPUS)
-    assert done.stderr == "xalign: -: a shard needs an input that can be read twice; name a file\n"
+    assert (
+        done.stderr
+        == "xalign: <stdin>: a shard needs an input that can be read twice; name a file\n"
+    )
 
 
 @pytest.mark.slow
