@@ -1,7 +1,7 @@
 """Links by way of other languages, for text that has the same English sentences in several of them.
 
     python -m bin.recipes.pivot measure $data/gold/dev/xlwa.en-??.txt
-    python -m bin.recipes.pivot label $data/train/many-en.tsv.xz -o FOLDER --sentences 150
+    python -m bin.recipes.pivot label $data/train/many-en.tsv.xz -o FOLDER
 
 The links of an English sentence and its translation X can be found through a translation Y in a
 third language: P(en, Y) P(Y, X) as a product of matrices, at most 1. The mean over up to eight third
@@ -172,7 +172,7 @@ def main() -> None:
     command = commands.add_parser("label", help="pairs and links to learn from")
     command.add_argument("table", type=Path, help="table of language/source, ..., text, English")
     command.add_argument("-o", "--out", type=Path, required=True, help="folder")
-    command.add_argument("--sentences", type=int, default=150, help="in English")
+    command.add_argument("--sentences", type=int, default=100, help="in English")
     command.add_argument("--share", type=float, default=0.5, help="weight of other languages")
     command.set_defaults(run=label)
     for command in commands.choices.values():

@@ -141,10 +141,8 @@ def stage_2_choices(
     links = sum(len(gold.sure) for each in dev for gold in each.gold)
     if dev and links < LEAST_LINKS:
         if threshold is None:
-            logger.warning(
-                "%d gold links are too few to choose a threshold by: it is %s; %d links choose it",
-                *(links, student.rule.threshold, LEAST_LINKS),
-            )
+            message = "%d gold links are too few to choose a threshold by (%d are needed): "
+            logger.warning(f"{message}it stays at %s", links, LEAST_LINKS, student.rule.threshold)
         thresholds = (student.rule.threshold,)
         return Choices(layers, (student.rule.scale,), thresholds, calibrate=False)
     if threshold is not None:
