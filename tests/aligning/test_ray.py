@@ -184,4 +184,4 @@ def test_without_ray_the_error_says_what_to_install(
 def test_ray_takes_files_only() -> None:
     done = CliRunner().invoke(app, ["align", "--engine", "ray"])
     assert done.exit_code == 2
-    assert "--engine ray takes files" in done.stderr
+    assert "--engine ray takes one file of pairs" in done.stderr

@@ -150,9 +150,11 @@ def check_resume(job: Job, workers: Workers) -> None:
 
 def check_ray(inputs: Inputs, output_path: str, needs_more: bool) -> None:
     """Stop if the options are not for Ray workers, which write links alone."""
+    if inputs.shard:
+        raise typer.BadParameter("--engine ray divides the input by itself; leave out --shard")
     is_one = len(inputs.input) == 1 and "-" not in (inputs.input[0], output_path)
-    if inputs.source or inputs.target or inputs.shard or not is_one:
-        raise typer.BadParameter("--engine ray takes files: -i FILE -o FILE")
+    if inputs.source or inputs.target or not is_one:
+        raise typer.BadParameter("--engine ray takes one file of pairs: -i FILE -o FILE")
     if needs_more or inputs.columns or inputs.max_line_bytes != Inputs().max_line_bytes:
         raise typer.BadParameter("--engine ray writes links alone; use --shard for the rest")
 

@@ -69,6 +69,8 @@ def lexicon(
     """
     if input == links == "-":
         raise typer.BadParameter("only one of the files can be standard input")
+    if output_path == "-":
+        raise typer.BadParameter("lexicon writes two tables; give -o the start of their file names")
     check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [input, links])
     bad = BadLines(outcome="it is left out")
     total = 0

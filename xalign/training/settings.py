@@ -98,7 +98,7 @@ class Labels:
     doubt: Annotated[
         float,
         Setting(
-            "Leave out word pairs that the teacher finds below its threshold by at most this.",
+            "Leave out doubtful word pairs: by at most this below the teacher's threshold.",
             min=0,
             max=1,
         ),
@@ -166,7 +166,7 @@ class Schedule:
         int, Setting("Train only the top N self-attention layers.", min=0, panel="Network")
     ] = 12
     tune_embeddings: Annotated[
-        bool, Setting("Train positions too, and pieces that are not packed.", panel="Network")
+        bool, Setting("Train the embeddings too; those of the package stay.", panel="Network")
     ] = False
     every: Annotated[int, Setting("Validate and save every N steps.", min=1)] = 50
     patience: Annotated[
