@@ -123,3 +123,10 @@ def test_the_whole_way_in_processes_of_their_own(tmp_path: Path) -> None:
     first = b"".join(links.read_bytes().splitlines(keepends=True)[:20])
     scored = run_process("score", "--gold", EXAMPLES / "de-en.talp", "--json", stdin=first)
     assert json.loads(scored.stdout)["outputs"][0]["aer"] < 0.05
+
+
+@pytest.mark.parametrize("arguments", ["--help", "align --help", "help align"])
+def test_help_that_is_read_in_part_is_no_error(arguments: str) -> None:
+    command = f"set -o pipefail; {sys.executable} -m xalign {arguments} | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

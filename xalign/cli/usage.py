@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from xalign.console import outcome, say
+from xalign.console import is_closed_early, outcome, say
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """Root of the errors of usage, which versions of Typer keep in different packages."""
@@ -195,6 +195,10 @@ class Group(TyperGroup):
         except USAGE_ERROR as error:
             failed, message = error.exit_code, ""
             tell(error)
+        except SystemExit as error:
+            if not is_closed_early(error.__context__):
+                raise
+            failed, message = 0, ""  # what reads the help has read enough
         if message:
             say(message)
         sys.exit(failed or next(iter(codes), 0) or 0)
