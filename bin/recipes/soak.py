@@ -198,6 +198,8 @@ def fuzz(given: argparse.Namespace) -> None:
     """Run the property tests with other random inputs each time, some minutes for each part."""
     draw = random.Random(given.seed)
     for name, path in FUZZED.items():
+        if given.only and given.only not in name:
+            continue
         end, rounds = time.perf_counter() + 60 * given.minutes, 0
         while time.perf_counter() < end:
             seed = f"--hypothesis-seed={draw.randrange(2**31)}"
@@ -309,6 +311,7 @@ def main() -> None:
     command = trial(fuzz, "fuzz", corpus=False)
     command.add_argument("--minutes", type=float, default=10.0, help="for each part")
     command.add_argument("--factor", type=int, default=5)
+    command.add_argument("--only", help="part of the name of what is read")
     command = trial(mutation, "mutation", corpus=False)
     command.add_argument("--processes", type=int, default=2)
     command.add_argument("--share", type=float, default=0.8)
