@@ -109,6 +109,7 @@ def test_a_run_that_lost_a_file_is_kept_and_named(
     for damage, message in (
         (lambda: state.write_bytes(state.read_bytes()[:1000]), r"state\.safetensors is damaged: "),
         (state.unlink, r"state\.safetensors is gone; name another folder to start anew$"),
+        (lambda: record.write_text('{"settings": 3}'), r"run\.json is damaged: "),
         (lambda: record.write_text("{}"), r"run\.json is damaged: 'settings'"),
         (lambda: record.write_text("{"), r"run\.json is damaged: "),
     ):

@@ -43,6 +43,8 @@ from xalign.training.tuning import Choices, DevSet, tune
 from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
 
 STATE = "state.safetensors"
+DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError)
+"""Errors of reading what is not as it was written."""
 
 
 @dataclass(slots=True)
@@ -101,7 +103,8 @@ class Run:
             changed = differences(before, settings)
             path = self.folder / STATE
             state = safetensors.torch.load_file(path)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            int(state["number_of_steps"])
+        except DAMAGE as error:
             what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
             raise ModelError(f"{path} {what}; name another folder to start anew") from error
         if changed:
