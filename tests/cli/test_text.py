@@ -7,6 +7,18 @@ import pytest
 from tests.conftest import run
 
 
+def test_a_lexicon_of_words_between_all_white_space(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("das\u00a0Haus ||| the house\n")
+    (tmp_path / "a").write_text("0-0 1-1\n")
+    given = ["lexicon", "-i", tmp_path / "c", "-a", tmp_path / "a", "-o", tmp_path / "lex"]
+    done = run(*given)
+    assert done.exit_code == 1
+    assert "--words unicode" in done.stderr
+    done = run(*given, "--words", "unicode")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (tmp_path / "lex.f2e").read_text() == "house Haus 1.0000000\nthe das 1.0000000\n"
+
+
 def test_lexical_tables_of_a_corpus(tmp_path: Path) -> None:
     (tmp_path / "c").write_text("das Haus ||| the house\ndas Haus da ||| the building\n")
     (tmp_path / "a").write_text("0-0 1-1\n0-0 1-1:0.9\n")

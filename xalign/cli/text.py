@@ -22,7 +22,7 @@ from xalign.links.lexicon import PairCounts, table_line, word_links
 from xalign.links.notices import Watched
 from xalign.links.projected_lines import Row, bio_lines, inline_lines, span_lines, worker
 from xalign.links.projection import Resolved, Scheme
-from xalign.links.segmentation import Rule
+from xalign.links.segmentation import Rule, words_at
 from xalign.progress import Meter, Phase, StatusLine, status_line
 from xalign.weights.names import check_name
 
@@ -32,6 +32,13 @@ Input = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(help="Columns of source and target between TABs, such as 1,2."),
+]
+WordRule = Annotated[
+    Rule,
+    typer.Option(
+        help="Spaces between words: ASCII space and TAB, or all white space (unicode).",
+        rich_help_panel="Words",
+    ),
 ]
 OptionalInput = Annotated[
     str | None,
@@ -57,6 +64,7 @@ def lexicon(
         int | None, typer.Option(min=1, help="Keep the N most probable translations of each word.")
     ] = None,
     columns: Columns = None,
+    words: WordRule = "ascii",
 ) -> None:
     """Write how often each word is linked to each of its translations.
 
@@ -74,7 +82,13 @@ def lexicon(
     check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [input, links])
     bad = BadLines(outcome="it is left out")
     total = 0
-    watched = Watched(SentencePair.from_text, say)
+
+    def pair_of(src: str, tgt: str) -> SentencePair:
+        if words == "ascii":
+            return SentencePair.from_text(src, tgt)
+        return SentencePair(words_at(src, words).words, words_at(tgt, words).words)
+
+    watched = Watched(pair_of, say, unicode=words == "unicode")
     with PairCounts() as counts:
         measured, pairs = open_pairs(Inputs((input,), columns=columns), bad, watched)
         with closing(measured):
@@ -122,13 +136,7 @@ def project(
         str,
         typer.Option("-o", "--output", help="Tags, spans, or target text with tags."),
     ] = "-",
-    words: Annotated[
-        Rule,
-        typer.Option(
-            help="Spaces between words: ASCII space and TAB, or all white space (unicode).",
-            rich_help_panel="Words",
-        ),
-    ] = "ascii",
+    words: WordRule = "ascii",
     tokenize: Annotated[
         TokenizerName,
         typer.Option(help="Link tokens of raw text.", rich_help_panel="Words"),
