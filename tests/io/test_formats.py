@@ -99,6 +99,14 @@ def test_spans_of_raw_text_are_kept_in_jsonl() -> None:
     assert through("jsonl", [pair]) == [pair]
 
 
+def test_a_naacl_file_may_leave_out_many_sentences() -> None:
+    found = list(READERS["naacl"]([b"1000 1 1", b"1000 2 2", b"2000 1 1"], "it"))
+    assert [number for number, pair in enumerate(found, 1) if pair.links.probabilities] == [
+        1000,
+        2000,
+    ]
+
+
 def test_a_naacl_line_without_probability_has_1() -> None:
     (found,) = READERS["naacl"]([b"1 1 2"], "it")
     assert found.links.probabilities == {(0, 1): 1.0}

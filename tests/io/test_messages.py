@@ -110,6 +110,10 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
         "x:2: expected 'sentence source target S probability', in order and from 1, found '1 1 1'",
     ),
     (
+        read(formats.read_naacl, b"1 1 1", b"3 1 1", b"3001 1 1"),
+        "x:3: expected sentences numbered from 1, found 3001 after 2 with links",
+    ),
+    (
         read(formats.read_giza, b"a"),
         "x:1: expected '# Sentence pair (1) ...', found 'a'",
     ),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_words
 from xalign.errors import InputError
+from xalign.io.gold import MAX_GAP
 from xalign.io.json_text import parse_json
 from xalign.io.pharaoh import parse_link, read_alignments
 
@@ -145,10 +146,11 @@ def write_naacl(number: int, aligned: AlignedPair) -> str:
 def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     """The inverse of `write_naacl`, up to the last sentence that has a link.
 
-    Errors: `InputError` at a line that is not such a link, or whose sentence is out of order.
+    Errors: `InputError` at a line that is not such a link, or whose sentence is out of order or far
+    beyond the others.
     """
     links: dict[Link, float] = {}
-    at = 1
+    at, linked = 1, 0
     for number, line in enumerate(lines, 1):
         words = line.split()
         try:
@@ -160,6 +162,12 @@ def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
             expected = "expected 'sentence source target S probability', in order and from 1"
             found = line[:40].decode(errors="backslashreplace")
             raise InputError(path, number, f"{expected}, found {found!r}") from error
+        if sentence > MAX_GAP * (linked + 1):
+            expected = "expected sentences numbered from 1"
+            raise InputError(
+                path, number, f"{expected}, found {sentence} after {linked} with links"
+            )
+        linked += sentence > at or not links
         while at < sentence:
             yield AlignedPair(EMPTY, ScoredAlignment(links))
             links, at = {}, at + 1
