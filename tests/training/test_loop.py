@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -154,14 +155,30 @@ def test_random_draws_come_from_the_seed_the_step_and_the_shard() -> None:
     assert len(set(draws[0])) == len(draws[0]) > 5
 
 
-def run_as(rank: int, world: int, folder: str) -> None:
-    """Train in one of several processes, and write down the weights."""
+def in_two_processes(run: Callable[[int, str], None], folder: Path) -> list[int | None]:
+    """Exit codes of two processes that ``run`` with their ranks and a folder to meet in."""
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=run, args=(rank, str(folder))) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    return [worker.exitcode for worker in workers]
+
+
+def join_two(rank: int, folder: str) -> None:
+    """Join the two processes that meet in ``folder``."""
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     meeting = f"file://{folder}/meeting"
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=world)
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+
+
+def run_as(rank: int, folder: str) -> None:
+    """Train in one of several processes, and write down the weights."""
+    join_two(rank, folder)
     linear = model()
     run(linear, threads=1)
-    assert rank_and_world() == (rank, world)
+    assert rank_and_world() == (rank, 2)
     torch.save(linear.weight.detach(), Path(folder) / str(rank))
     dist.barrier()
     dist.destroy_process_group()
@@ -169,13 +186,7 @@ def run_as(rank: int, world: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_come_to_the_weights_of_one(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=run_as, args=(rank, 2, str(tmp_path))) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
-        assert worker.exitcode == 0
+    assert in_two_processes(run_as, tmp_path) == [0, 0]
     alone = model()
     run(alone, threads=1)
     first, second = (torch.load(tmp_path / str(rank)) for rank in range(2))
@@ -185,9 +196,7 @@ def test_two_processes_come_to_the_weights_of_one(tmp_path: Path) -> None:
 
 def end_early(rank: int, folder: str) -> None:
     """Train beside a process that ends after two steps; the other one writes down what it hears."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    meeting = f"file://{folder}/meeting"
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    join_two(rank, folder)
     linear = model()
     taken = steps(trainer(linear, threads=1), objective(linear), iter([PAIRS] * 5))
     next(taken), next(taken)
@@ -201,10 +210,8 @@ def end_early(rank: int, folder: str) -> None:
 
 
 def look_at(rank: int, folder: str) -> None:
-    """Begin a run in one of two processes, each of which sees another folder; note the error."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    meeting = f"file://{folder}/meeting"
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    """Ask in one of two processes whether both agree; write down the answers."""
+    join_two(rank, folder)
     found = [is_same_everywhere(3), is_same_everywhere(rank), of_the_first(rank + 0.25)]
     (Path(folder) / str(rank)).write_text(str(found))
     dist.barrier()
@@ -213,12 +220,7 @@ def look_at(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_processes_find_out_whether_they_agree(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=look_at, args=(rank, str(tmp_path))) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
+    assert in_two_processes(look_at, tmp_path) == [0, 0]
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["[True, False, 0.25]"] * 2
 
 
@@ -253,12 +255,7 @@ def test_the_state_of_the_optimiser_goes_where_its_parameters_are() -> None:
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_is_told_of_by_the_others(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=end_early, args=(rank, str(tmp_path))) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(120)
+    assert in_two_processes(end_early, tmp_path) == [0, 9]
     error = (tmp_path / "error").read_text()
     assert error.startswith("a process of this run has ended, or cannot be reached: ")
     assert error.endswith("start all again and go on with --resume")

@@ -129,6 +129,15 @@ class Source:
             self._raw.close()
 
 
+def check_file(path: str, advice: str) -> None:
+    """Check that the input at ``path`` can be read twice, if it is there.
+
+    Errors: `InputError` with ``advice`` when it is standard input, a pipe or a device.
+    """
+    if path == "-" or (Path(path).exists() and not Path(path).is_file()):
+        raise InputError("<stdin>" if path == "-" else path, 0, advice)
+
+
 def bounded_lines(data: BinaryIO, limit: int) -> Iterator[bytes]:
     """Lines of ``data`` without their ends; those of more than ``limit`` bytes are `LongLine`s."""
     while line := data.readline(limit + 2):  # the end of a line has two bytes at most

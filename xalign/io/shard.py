@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
-from pathlib import Path
 
-from xalign.errors import InputError
-from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.files import MAX_LINE_BYTES, Source, check_file
 
 
 @dataclass(slots=True)
@@ -95,9 +93,7 @@ def open_shards(
     Errors: `InputError` when an input is missing, or can be read only once.
     """
     for path in paths:
-        if path == "-" or (Path(path).exists() and not Path(path).is_file()):
-            name = "<stdin>" if path == "-" else path
-            raise InputError(name, 0, "a shard needs an input that can be read twice; name a file")
+        check_file(path, "a shard needs an input that can be read twice; name a file")
     ends = list(accumulate(sum(1 for _ in Source(path, max_line_bytes)) for path in paths))
     start, stop = (ends[-1] * k // total for k in (number - 1, number))
     shards = []

@@ -4,6 +4,7 @@ A step takes one batch, cuts it into shards, and adds up the gradients of all sh
 a step run in threads, one after the other, or on other machines, with the same sum.
 """
 
+import contextlib
 import itertools
 import os
 import time
@@ -169,7 +170,8 @@ def is_same_everywhere(number: int) -> bool:
     if not dist.is_initialized():
         return True
     bounds = torch.tensor([number, -number])
-    dist.all_reduce(bounds, dist.ReduceOp.MAX)
+    with missing_processes():
+        dist.all_reduce(bounds, dist.ReduceOp.MAX)
     return int(bounds[0]) == -int(bounds[1])
 
 
@@ -177,16 +179,23 @@ def of_the_first(number: float) -> float:
     """The ``number`` that the first process gives."""
     found = torch.tensor(number, dtype=torch.float64)
     if dist.is_initialized():
-        dist.broadcast(found, 0)
+        with missing_processes():
+            dist.broadcast(found, 0)
     return float(found)
 
 
 def add_over_processes(tensors: Sequence[Tensor]) -> None:
     """Replace every tensor by its sum over all processes, in one exchange for each type."""
-    if not dist.is_initialized():
-        return
+    if dist.is_initialized():
+        with missing_processes():
+            exchange(tensors)
+
+
+@contextlib.contextmanager
+def missing_processes() -> Iterator[None]:
+    """Raise `TrainingError` when another process has ended during an exchange."""
     try:
-        exchange(tensors)
+        yield
     except RuntimeError as error:  # gloo and nccl raise nothing narrower
         raise TrainingError(
             "a process of this run has ended, or cannot be reached: "
