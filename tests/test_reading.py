@@ -48,3 +48,15 @@ def test_what_cannot_be_scored_is_an_error() -> None:
         XalignError, match="expected as many alignments as gold has pairs, 1, found 2"
     ):
         xalign.score(gold, out * 2)
+
+
+def test_a_naacl_file_says_nothing_of_pairs_without_links_at_its_end(tmp_path: Path) -> None:
+    """As for `xalign score`."""
+    (tmp_path / "gold.talp").write_text("0-0\n1-1\n\n")
+    (tmp_path / "gold.naacl").write_text("1 1 1\n2 2 2\n")
+    (tmp_path / "out.naacl").write_text("1 1 1\n2 2 2 S 0.5\n")
+    for gold in ("gold.talp", "gold.naacl"):
+        assert xalign.score(tmp_path / gold, tmp_path / "out.naacl").links_sure == 2
+    assert xalign.score(tmp_path / "gold.naacl", tmp_path / "gold.talp").links == 2
+    with pytest.raises(XalignError, match="as gold has pairs, 3, found 2"):
+        xalign.score(tmp_path / "gold.talp", [Alignment()] * 2)

@@ -7,7 +7,7 @@ from xalign.alignment import Alignment, GoldAlignment, SentencePair
 from xalign.errors import XalignError
 from xalign.io import gold, links, pairs
 from xalign.io.files import MAX_LINE_BYTES, Source
-from xalign.links.metrics import Score, score_pair
+from xalign.links.metrics import Score, as_many, score_pair
 
 PathLike = str | Path
 
@@ -52,8 +52,8 @@ def score(
     >>> score(gold, [Alignment.from_text("0-0 1-1")]).aer
     0.0
     """
-    references = read_gold(gold) if isinstance(gold, PathLike) else list(gold)
-    found = list(read_alignments(hypothesis) if isinstance(hypothesis, PathLike) else hypothesis)
+    references, gold_is_open = gold_of(gold)
+    found, found_is_open = alignments_of(hypothesis)
     for kind, name, values in (
         (GoldAlignment, "gold", references),
         (Alignment, "hypothesis", found),
@@ -62,8 +62,29 @@ def score(
             if not isinstance(value, kind):
                 expected = f"expected a {kind.__name__}, found {value!r}"
                 raise XalignError(f"{name}, pair {number}: {expected}; usage: score(gold, links)")
+    found, references = as_many(
+        found, references, found_is_open=found_is_open, gold_is_open=gold_is_open
+    )
     if len(references) != len(found):
         raise XalignError(
             f"expected as many alignments as gold has pairs, {len(references)}, found {len(found)}"
         )
     return sum(map(score_pair, found, references), Score())
+
+
+def gold_of(given: PathLike | Iterable[GoldAlignment]) -> tuple[list[GoldAlignment], bool]:
+    """Gold links in memory or in a file, and whether more pairs may follow."""
+    if not isinstance(given, PathLike):
+        return list(given), False
+    source = Source(str(given))
+    found = gold.read_gold(source, source.name)
+    return list(found.alignments), found.is_open
+
+
+def alignments_of(given: PathLike | Iterable[Alignment]) -> tuple[list[Alignment], bool]:
+    """Alignments in memory or in a file, and whether more pairs may follow."""
+    if not isinstance(given, PathLike):
+        return list(given), False
+    source = Source(str(given))
+    found = links.find_links(source, source.name)
+    return [one.alignment for one in found.pairs], found.is_open

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,18 @@ from typer.testing import CliRunner
 
 from tests.conftest import EXAMPLES, tiny_checkpoint
 from xalign.aligning.aligner import Aligner
-from xalign.aligning.ray import Worker, align_with_ray, cut_into_blocks, lines_of, open_parts
+from xalign.aligning.ray import (
+    BlockWorker,
+    align_with_ray,
+    cut_into_blocks,
+    lines_of,
+    open_parts,
+    read_report,
+)
 from xalign.aligning.settings import AlignerSettings
 from xalign.cli.main import app
 from xalign.errors import EngineError, InputError
-from xalign.io.files import Source
+from xalign.io.files import SUFFIXES, Source
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
 
@@ -67,9 +74,11 @@ def test_blocks_hold_every_line_once(
 
 
 def test_only_a_plain_file_is_cut(tmp_path: Path) -> None:
-    (tmp_path / "a.gz").touch()
-    with pytest.raises(InputError, match="decompress it first"):
-        cut_into_blocks(tmp_path / "a.gz")
+    for suffix in SUFFIXES:
+        path = tmp_path / f"a{suffix}"
+        path.touch()
+        with pytest.raises(InputError, match="decompress it first"):
+            cut_into_blocks(path)
     with pytest.raises(InputError, match="expected a plain file"):
         cut_into_blocks(tmp_path / "none")
 
@@ -104,7 +113,7 @@ def test_a_lost_worker_is_replaced(
 ) -> None:
     path, died = corpus(tmp_path), tmp_path / "died"
 
-    class Mortal(Worker):
+    class Mortal(BlockWorker):
         """Dies at the second block, once."""
 
         def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +122,7 @@ def test_a_lost_worker_is_replaced(
                 os._exit(1)
             return super().__call__(row)
 
-    monkeypatch.setattr("xalign.aligning.ray.Worker", Mortal)
+    monkeypatch.setattr("xalign.aligning.ray.BlockWorker", Mortal)
     assert list(align_with_ray(path, tmp_path / "out", SETTINGS, workers=2, size=2000))
     assert died.exists()
     assert (tmp_path / "out").read_bytes() == expected(path)
@@ -129,15 +138,13 @@ def test_a_stopped_run_goes_on_with_what_is_left(
     def one_by_one(
         corpus: Path, parts: Path, settings: AlignerSettings, left: Any, workers: Any
     ) -> Iterator[Any]:
-        worker = Worker(str(corpus), str(parts), settings)
+        worker = BlockWorker(str(corpus), str(parts), settings)
         for block in left:
             asked.append(block.number)
             yield worker({"number": block.number, "start": block.start, "stop": block.stop})
 
     def in_this_process(*arguments: Any) -> Iterator[Any]:
-        from xalign.aligning.ray import read_done
-
-        return (read_done(row["done"]) for row in one_by_one(*arguments))
+        return (read_report(row["report"]) for row in one_by_one(*arguments))
 
     monkeypatch.setattr("xalign.aligning.ray.run_workers", in_this_process)
     run = align_with_ray(path, out, SETTINGS, size=2000)
@@ -148,6 +155,32 @@ def test_a_stopped_run_goes_on_with_what_is_left(
     assert len(list(align_with_ray(path, out, SETTINGS, size=2000))) == len(blocks)
     assert asked == [block.number for block in blocks]
     assert out.read_bytes() == expected(path)
+
+
+def test_pairs_whose_results_are_not_numbers_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_checkpoint()
+    with torch.no_grad():
+        model.network.norm.weight[0] = torch.nan
+    path = tmp_path / "corpus.txt"
+    path.write_text("abc ||| abc\n\nde ||| de\n")
+    aligner = Aligner(model, devices=[torch.device("cpu")], threads=1, batch_pieces=64)
+    monkeypatch.setattr(Aligner, "from_settings", lambda _: aligner)
+
+    def run_here(
+        corpus: Path, parts: Path, settings: AlignerSettings, blocks: Any, workers: Any
+    ) -> Iterator[Any]:
+        worker = BlockWorker(str(corpus), str(parts), settings)
+        for block in blocks:
+            yield read_report(worker(asdict(block))["report"])
+
+    monkeypatch.setattr("xalign.aligning.ray.run_workers", run_here)
+    monkeypatch.setattr("xalign.aligning.ray.checkpoint_of", lambda _: model)
+    done = CliRunner().invoke(app, f"align --engine ray -i {path} -o {tmp_path / 'out'}".split())
+    assert done.exit_code == 1
+    assert "2 pairs have no links, as their results are not numbers" in done.stderr
+    assert (tmp_path / "out").read_text() == "\n\n\n"
 
 
 def test_parts_of_other_options_are_not_taken(tmp_path: Path) -> None:

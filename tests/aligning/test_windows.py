@@ -157,7 +157,7 @@ def test_a_pair_that_fits_is_read_whole_and_an_empty_one_not_at_all() -> None:
     assert reading.result(0.5) is words
     empty = Reading((sentence([]), sentence([1])), MAX_PIECES)
     assert empty.window is None
-    assert (len(empty.result(0.5).alignment()), empty.result(0.5).shape) == (0, (0, 0))
+    assert (len(empty.result(0.5).alignment()), empty.result(0.5).shape) == (0, (0, 1))
 
 
 def test_probabilities_are_averaged_over_the_windows_that_see_both_words() -> None:

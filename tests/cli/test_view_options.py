@@ -3,27 +3,10 @@
 import pytest
 import typer
 
-from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check, stem
+from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check
 
 CORPUS = Shown(input=("c.txt",))
 LINKS = Compared(links=("a.align",))
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("out/ours.align.gz", "ours"),
-        ("a\\b.align", "b"),
-        ("-", "stdin"),
-        ("plain", "plain"),
-        ("x.y.zst", "x"),
-        ("x.y.bz2", "x"),
-        (".align", ".align"),
-        ("a\x1b[31m.align", "a\ufffd[31m"),
-    ],
-)
-def test_a_file_is_shown_by_its_name(path: str, name: str) -> None:
-    assert stem(path) == name
 
 
 def test_a_text_has_the_name_of_its_first_file() -> None:

@@ -51,10 +51,16 @@ def test_links_probabilities_and_words_are_written(asked: dict[str, str], tmp_pa
     assert asked == {"device": "cpu"}
 
 
-def test_another_model_is_the_one_that_is_named(asked: dict[str, str], tmp_path: Path) -> None:
+def test_another_model_is_the_one_that_is_named(
+    asked: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "data").write_text("ab ||| ab\n")
     options = [f"--data_file={tmp_path / 'data'}", f"--output_file={tmp_path / 'out'}"]
     awesome_align.run([*options, "--model_name_or_path=mine"])
     assert asked == {"model": "mine"}
+    for name in running.SETTINGS.values():
+        monkeypatch.setenv(name, "other")
+    awesome_align.run([*options, "--model_name_or_path=mine", "--no_cuda"])
+    assert asked == {"model": "mine", "device": "cpu", "precision": "other"}
     with pytest.raises(InputError, match="is an input of this command"):
         awesome_align.run([options[0], f"--output_file={tmp_path / 'data'}"])

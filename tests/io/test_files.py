@@ -13,7 +13,7 @@ import pytest
 from backports import zstd
 
 from xalign.errors import InputError
-from xalign.io.files import LongLine, Source
+from xalign.io.files import LongLine, Source, stem
 from xalign.io.outputs import output
 from xalign.io.pairs import decode
 
@@ -182,3 +182,20 @@ def test_a_gigabyte_without_a_line_end_takes_no_memory(tmp_path: Path, suffix: s
     command = [sys.executable, "-c", program, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 50_000  # kilobytes
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("out/ours.align.gz", "ours"),
+        ("a\\b.align", "b"),
+        ("-", "stdin"),
+        ("plain", "plain"),
+        ("x.y.zst", "x"),
+        ("x.y.bz2", "x"),
+        (".align", ".align"),
+        ("a\x1b[31m.align", "a\ufffd[31m"),
+    ],
+)
+def test_a_file_is_shown_by_its_name(path: str, name: str) -> None:
+    assert stem(path) == name

@@ -12,6 +12,7 @@ from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
 from xalign.io.files import Source
 from xalign.io.formats import READERS, WRITERS, AlignedPair, Format
+from xalign.io.links import find_links
 
 WORDS = st.lists(
     st.text(
@@ -117,6 +118,48 @@ def test_lines_are_those_of_the_tools_around_us(format: Format) -> None:
     assert WRITERS[format](3, PAIR) == EXPECTED[format]
 
 
+JSONL = EXPECTED["jsonl"].rstrip("\n")
+HEAD = EXPECTED["giza"].split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("jsonl", JSONL.replace("[1, 1, 0.75]", "[-1, 1, 0.75]")),
+        ("jsonl", JSONL.replace("[1, 1, 0.75]", "[1.5, 1, 0.75]")),
+        ("jsonl", JSONL.replace("[1, 1, 0.75]", "[true, 1, 0.75]")),
+        ("jsonl", JSONL.replace("[1, 1, 0.75]", "[1e999, 1, 0.75]")),
+        ("jsonl", JSONL.replace("0.75", "1e999")),
+        ("jsonl", JSONL.replace("0.75", "9" * 400)),
+        ("jsonl", JSONL.replace('["das", "Haus"]', '"das Haus"')),
+        ("jsonl", JSONL.replace('"Haus"', "7")),
+        ("jsonl", JSONL.replace("0.9}", '0.9, "spans": [[0, -1, 0, 1, 1]]}')),
+        ("naacl", "1 1 1 S nan"),
+        ("naacl", "1 9999999999 1"),
+        ("giza", f"{HEAD.replace('0.9', 'abc')}\na\nNULL ({{ 1 }})"),
+        ("giza", f"{HEAD}\na\nNULL ({{ }}) b ({{ 0 }})"),
+        ("giza", f"{HEAD}\na\nNULL ({{ }}) b ({{ x }})"),
+        ("giza", f"{HEAD}\na\nNULL ({{ }}) b c ({{ 1 }})"),
+    ],
+)
+def test_values_that_no_writer_writes_are_errors(format: Format, text: str) -> None:
+    with pytest.raises(InputError, match="expected"):
+        list(READERS[format](text.encode().split(b"\n"), "it"))
+
+
+@pytest.mark.parametrize("format", ["naacl", "giza"])
+def test_blank_lines_between_blocks_say_nothing(format: Format) -> None:
+    block = [
+        line.encode() for line in EXPECTED[format].replace("3 ", "1 ").rstrip("\n").split("\n")
+    ]
+    lines = [b"", *block, b" ", b""]
+    found = [pair.links.alignment for pair in READERS[format](lines, "it")]
+    assert found == [PAIR.links.alignment]
+    assert [links.alignment for links in find_links(lines, "it").pairs] == found
+    with pytest.raises(InputError, match=rf"^it:{len(lines) + 1}: expected"):
+        list(READERS[format]([*lines, b"x"], "it"))
+
+
 @pytest.mark.parametrize(
     ("format", "text", "message"),
     [
@@ -129,7 +172,7 @@ def test_lines_are_those_of_the_tools_around_us(format: Format) -> None:
         ("tsv", "a\tb", "it:1: expected source TAB target TAB links, found 2 columns"),
         ("tsv", "a\tb\tc", "it:1: expected a link such as 3-4, found 'c'"),
         ("naacl", "1 0 1", "it:1: expected 'sentence source target S probability'"),
-        ("giza", "a\nb\nc", "it:1: expected '# Sentence pair (1) ...'"),
+        ("giza", "a\nb\nc", "it:1: expected '# Sentence pair (1) ... alignment score : 0.5'"),
         (
             "giza",
             EXPECTED["giza"].split("NULL")[0] + "x",

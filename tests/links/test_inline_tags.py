@@ -110,6 +110,23 @@ def test_what_a_rule_decided_is_counted() -> None:
     assert resolved.split == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "alignment", "contested"),
+    [
+        ("<b>a</b> <i>b</i> <u>c</u>", "0-0 1-0 2-0", 1),  # a word is contested once
+        ("<b>a</b> b", "0-0 1-0", 0),  # by no element
+        ("<b>a b</b>", "0-0 1-0", 0),
+        ("<b>a <i>b</i></b>", "0-0 1-0", 1),
+    ],
+)
+def test_words_of_several_elements_are_contested(
+    source: str, alignment: str, contested: int
+) -> None:
+    resolved = Resolved()
+    project(source, "x", links(alignment), resolved)
+    assert resolved.contested == contested
+
+
 NAMES = ("b", "i", "td", "br")
 
 

@@ -142,3 +142,9 @@ def test_published_outputs_score_as_published(name: str, aer: float, base: int) 
     assert gold.base == base
     (record,) = as_records([output], gold, samples=0, num_worst=0, texts=())
     assert round(100 * record["aer"], 2) == aer
+
+
+def test_samples_with_nothing_to_link_have_the_rate_of_the_score() -> None:
+    assert interval([Score()] * 3, 100) == (0, 0)
+    right = Score(1, 1, 1, 1, 1)
+    assert interval([Score()] * 3 + [right], 200) == (0, 0)

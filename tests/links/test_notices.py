@@ -6,6 +6,12 @@ from xalign.alignment import SentencePair
 from xalign.links.notices import COLUMNS, SPACES, UNCUT, Watched
 
 
+def of_align(notice: tuple[str, str]) -> str:
+    """What `xalign align` says."""
+    text, options = notice
+    return text.format(options)
+
+
 def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False) -> list[str]:
     """Notices on texts, in order."""
     told: list[str] = []
@@ -16,8 +22,8 @@ def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False
 
 
 def test_another_column_is_told_once() -> None:
-    assert notices(("a", "b\t0.9"), ("a", "b\t0.8")) == [COLUMNS]
-    assert notices(("a", "b ||| c")) == [COLUMNS]
+    assert notices(("a", "b\t0.9"), ("a", "b\t0.8")) == [of_align(COLUMNS)]
+    assert notices(("a", "b ||| c")) == [of_align(COLUMNS)]
     assert notices(("a", "b\t0.9"), one_file=False) == []
 
 
@@ -33,7 +39,7 @@ def test_another_column_is_told_once() -> None:
     ],
 )
 def test_text_without_spaces_is_told_once(text: str) -> None:
-    assert notices((text, "We go ."), ("We go .", text)) == [UNCUT]
+    assert notices((text, "We go ."), ("We go .", text)) == [of_align(UNCUT)]
     assert notices((text, "We go ."), is_cut=True) == []
 
 
@@ -60,6 +66,15 @@ def test_other_spaces_are_told_once_and_counted() -> None:
     watched = Watched(SentencePair.from_text, told.append)
     for src in ("12\u00a0000", "a\u3000b", "a b"):
         watched(src, "x")
-    assert (told, watched.other_spaces) == ([SPACES], 2)
+    assert (told, watched.other_spaces) == ([of_align(SPACES)], 2)
     Watched(SentencePair.from_text, told.append, unicode=True)("12\u00a0000", "x")
     assert len(told) == 1
+
+
+def test_a_command_without_options_names_none() -> None:
+    told: list[str] = []
+    watched = Watched(SentencePair.from_text, told.append, names_options=False)
+    watched("12\u00a0000", "我们明天一起去北京看朋友。")
+    watched("a", "b\tc")
+    assert len(told) == 3
+    assert not any("--" in notice or "{" in notice for notice in told)

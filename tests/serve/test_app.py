@@ -110,6 +110,7 @@ PAIRS = [["a", "b"]]
         ("/align", {"pairs": PAIRS, "tokenize": "icu", "languages": "de"}, {}, 400, "two codes"),
         ("/project", {"pairs": PAIRS}, {}, 400, "expected inline (true), tags or spans"),
         ("/project", {"pairs": PAIRS, "tags": []}, {}, 400, "expected inline (true), tags or"),
+        ("/project", {"pairs": PAIRS, "inline": "false"}, {}, 400, "expected inline (true), tags"),
         (
             "/project",
             {"pairs": PAIRS, "tags": ["O", "O"]},

@@ -105,8 +105,14 @@ def test_a_run_that_lost_a_file_is_kept_and_named(
     folder = tmp_path / "run"
     stage_1(encoder, corpus, folder, dev=())
     model = (folder / "model.safetensors").read_bytes()
-    state, record = folder / "state.safetensors", folder / "run.json"
+    names = ("state.safetensors", "run.json", "metrics.jsonl")
+    state, record, metrics = (folder / name for name in names)
+    lines = metrics.read_text()
     for damage, message in (
+        (lambda: metrics.write_text("{}\n"), r"metrics\.jsonl is damaged: "),
+        (lambda: metrics.write_text("{\n"), r"metrics\.jsonl is damaged: "),
+        (lambda: metrics.write_text("3\n"), r"metrics\.jsonl is damaged: "),
+        (lambda: metrics.write_text(lines) and state.write_bytes(b""), r"state\.safetensors is da"),
         (lambda: state.write_bytes(state.read_bytes()[:1000]), r"state\.safetensors is damaged: "),
         (state.unlink, r"state\.safetensors is gone; name another folder to start anew$"),
         (lambda: record.write_text('{"settings": 3}'), r"run\.json is damaged: "),

@@ -1,6 +1,7 @@
 """Tuning against aligning and scoring in the plain way."""
 
 import dataclasses
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from xalign.training.tuning import (
     DevSet,
     calibration,
     open_dev_set,
+    open_dev_sets,
     reliability,
     tune,
     with_align_layer,
@@ -122,3 +124,42 @@ def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:
     (tmp_path / "dev.talp").write_text("0-0\n0-0\n")
     with pytest.raises(InputError, match=r"dev\.talp: expected 1 lines, as many as .* found 2"):
         open_dev_set(str(tmp_path / "dev.txt"))
+    (tmp_path / "dev.txt").write_text("\n ||| b\n")
+    with pytest.raises(InputError, match=r"dev\.txt: expected pairs to validate on, found none"):
+        open_dev_set(str(tmp_path / "dev.txt"))
+
+
+def test_sets_of_the_same_name_all_count(tmp_path: Path) -> None:
+    paths = []
+    for name, gold in (("a", "0-0"), ("b", "0-1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dev.txt").write_text("abc ||| abc de\n")
+        (tmp_path / name / "dev.talp").write_text(f"{gold}\n")
+        paths.append(str(tmp_path / name / "dev.txt"))
+    sets = open_dev_sets(paths)
+    assert [dev.name for dev in sets] == paths
+    model = tiny_checkpoint(ExtractionRule(method="words"))
+    one, other = (tune(model, [dev], CHOICES, threads=1).checkpoint.curve for dev in sets)
+    both = tune(model, sets, CHOICES, threads=1)
+    assert len(both.rates) == 2
+    least = min(
+        (a.aer + b.aer) / 2
+        for a, b in itertools.product(one, other)
+        if (a.layer, a.scale, a.threshold) == (b.layer, b.scale, b.threshold)
+    )
+    assert both.mean <= least + 1e-9
+
+
+def test_a_set_of_long_pairs_alone_is_an_error() -> None:
+    dev = DevSet("long", (SentencePair(("a",) * 100, ("b",)),), GOLD[:1])
+    model = tiny_checkpoint(ExtractionRule(method="words"))
+    with pytest.raises(InputError, match=r"^long: expected a pair of at most 64 pieces a side"):
+        tune(model, [dev], CHOICES, threads=1)
+
+
+def test_a_set_without_links_counts_nothing_found_as_right() -> None:
+    """As `Score.aer` does."""
+    dev = DevSet("none", (SentencePair("ab cd", "xy zw"),), (GoldAlignment(),))
+    model = tiny_checkpoint(ExtractionRule(method="words"))
+    choices = Choices((2,), (0.1,), (0.999,))
+    assert tune(model, [dev], choices, threads=1).mean == 0

@@ -59,8 +59,11 @@ def test_a_page_can_be_saved(tmp_path: Path) -> None:
 def test_numbers_that_differ_are_an_error() -> None:
     with pytest.raises(XalignError, match="theirs: expected 1 alignments, found 2"):
         show([PAIR], {"ours": [LINKS], "theirs": [LINKS, LINKS]})
+    for gold in ([GoldAlignment()] * 2, []):
+        with pytest.raises(XalignError, match=f"gold: expected 1 alignments, found {len(gold)}"):
+            show([PAIR], [LINKS], gold)
     with pytest.raises(XalignError, match="gold: expected 1 alignments, found 2"):
-        show([PAIR], [LINKS], [GoldAlignment()] * 2)
+        show([PAIR], {"gold": [LINKS, LINKS]}, [GoldAlignment()])
 
 
 def test_values_without_words_show_numbers() -> None:

@@ -21,7 +21,7 @@ from xalign.aligning.memory import prepare_process
 from xalign.aligning.networks import checkpoint_of
 from xalign.aligning.settings import AlignerSettings
 from xalign.errors import EngineError, InputError
-from xalign.io.files import BOM, MAX_LINE_BYTES, LongLine, bounded_lines
+from xalign.io.files import BOM, MAX_LINE_BYTES, SUFFIXES, LongLine, bounded_lines
 from xalign.io.outputs import output
 from xalign.io.pairs import read_pairs
 from xalign.io.pharaoh import pharaoh
@@ -42,8 +42,8 @@ class Block:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockReport:
     """Report on a block: counts of pairs, and its first bad lines, numbered from 1 in the block."""
 
     number: int
@@ -52,6 +52,7 @@ class Done:
     windowed: int
     bad: int
     errors: tuple[tuple[int, str], ...]
+    failed: int = 0
 
 
 def block_bytes(corpus: Path) -> int:
@@ -65,7 +66,7 @@ def cut_into_blocks(path: Path, size: int = BLOCK_BYTES) -> list[Block]:
 
     Errors: `InputError` when ``path`` is not a plain file: no other can be read from any byte on.
     """
-    if not path.is_file() or path.suffix in (".gz", ".xz", ".zst"):
+    if not path.is_file() or path.suffix in SUFFIXES:
         reason = "expected a plain file, which workers can read from anywhere; decompress it first"
         raise InputError(str(path), 0, reason if path.is_file() else "expected a plain file")
     end = path.stat().st_size
@@ -92,7 +93,7 @@ def lines_of(path: Path, block: Block) -> Iterator[bytes]:
                 return
 
 
-class Worker:
+class BlockWorker:
     """Aligns blocks of the file ``corpus`` into ``parts``, with an `Aligner` of ``settings``."""
 
     def __init__(self, corpus: str, parts: str, settings: AlignerSettings) -> None:
@@ -101,7 +102,7 @@ class Worker:
         self.aligner = Aligner.from_settings(settings)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Align the block in ``row``, and return its `Done` as JSON."""
+        """Align the block in ``row``, and return its `BlockReport` as JSON."""
         block = Block(**{name: int(value) for name, value in row.items()})
         errors: list[tuple[int, str]] = []
         count = 0
@@ -117,13 +118,19 @@ class Worker:
         with output(str(part_of(self.parts, block.number))) as file:
             for alignment in self.aligner.align(pairs):
                 file.write(pharaoh(alignment))
-        done = Done(
-            block.number, counts.pairs, counts.empty - count, counts.windowed, count, tuple(errors)
+        report = BlockReport(
+            number=block.number,
+            pairs=counts.pairs,
+            empty=counts.empty - count,
+            windowed=counts.windowed,
+            failed=counts.failed,
+            bad=count,
+            errors=tuple(errors),
         )
-        text = json.dumps(dataclasses.asdict(done))
+        text = json.dumps(dataclasses.asdict(report))
         with output(str(report_of(self.parts, block.number))) as file:  # last: the part is whole
             file.write(text.encode())
-        return {"done": text}
+        return {"report": text}
 
 
 def part_of(parts: Path, number: int) -> Path:
@@ -136,10 +143,10 @@ def report_of(parts: Path, number: int) -> Path:
     return parts / f"{number:08}.json"
 
 
-def read_done(text: str | bytes) -> Done:
-    """Read the report of a `Worker`."""
+def read_report(text: str | bytes) -> BlockReport:
+    """Read the report of a `BlockWorker`."""
     values = json.loads(text)
-    return Done(**values | {"errors": tuple(map(tuple, values["errors"]))})
+    return BlockReport(**values | {"errors": tuple(map(tuple, values["errors"]))})
 
 
 def open_parts(corpus: Path, target: Path, settings: AlignerSettings, size: int) -> Path:
@@ -167,7 +174,7 @@ def align_with_ray(
     *,
     workers: int | None = None,
     size: int | None = None,
-) -> Iterator[tuple[Done, int]]:
+) -> Iterator[tuple[BlockReport, int]]:
     """Align ``corpus`` into ``target``; yield each finished block and the number of all blocks.
 
     By default there are as many ``workers`` as the cluster has GPUs or, without GPUs, cores for the
@@ -182,11 +189,11 @@ def align_with_ray(
     found = {block.number: report_of(parts, block.number) for block in blocks}
     for path in found.values():
         if path.exists():
-            yield read_done(path.read_bytes()), len(blocks)
+            yield read_report(path.read_bytes()), len(blocks)
     left = [block for block in blocks if not found[block.number].exists()]
     if left:
-        for done in run_workers(corpus, parts, settings, left, workers):
-            yield done, len(blocks)
+        for report in run_workers(corpus, parts, settings, left, workers):
+            yield report, len(blocks)
     with output(str(target)) as file:
         for block in blocks:
             with part_of(parts, block.number).open("rb") as part:
@@ -205,7 +212,7 @@ def gpu_share(gpus: int, workers: int) -> float:
 
 def run_workers(
     corpus: Path, parts: Path, settings: AlignerSettings, blocks: list[Block], workers: int | None
-) -> Iterator[Done]:
+) -> Iterator[BlockReport]:
     """Align ``blocks`` with Ray workers, in any order."""
     try:
         import ray
@@ -230,7 +237,7 @@ def run_workers(
         [dataclasses.asdict(block) for block in blocks], override_num_blocks=len(blocks)
     )
     reports = rows.map(
-        Worker,
+        BlockWorker,
         fn_constructor_args=(str(corpus.resolve()), str(parts.resolve()), settings),
         compute=ray.data.ActorPoolStrategy(size=count),
         num_gpus=gpu_share(gpus, count),
@@ -238,7 +245,7 @@ def run_workers(
     )
     try:
         for row in reports.iter_rows():
-            yield read_done(row["done"])
+            yield read_report(row["report"])
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise EngineError(f"a worker failed: {reason}; the same command goes on") from error

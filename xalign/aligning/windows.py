@@ -89,10 +89,8 @@ class Reading:
 
     def result(self, threshold: float | None) -> WordProbabilities:
         """Word pairs of the whole pair; see `merge`."""
-        if self.has_failed:
+        if not self.found:  # a side is empty, or the reading has failed
             found = WordProbabilities.nothing(self.shape)
-        elif not self.found:
-            return WordProbabilities.nothing((0, 0))
         else:
             found = merge(self.found, self.shape, threshold) if self.is_long else self.found[0][1]
         if self.signs is not None:

@@ -10,7 +10,7 @@ import typer
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words, Workers
 from xalign.alignment import SentencePair
 from xalign.cli.inputs import check_first_lines
-from xalign.cli.job import Job, run_job
+from xalign.cli.job import Job, check_failed, run_job
 from xalign.cli.options import grouped
 from xalign.cli.usage import COMMON
 from xalign.console import BadLines, say
@@ -201,21 +201,23 @@ def align_by_ray(
     source, target = Path(input), Path(output_path)
     with status_line(is_quiet=quiet) as line:
         line.show(meter)
-        for done, total in align_with_ray(source, target, settings, workers=workers):
-            reports[done.number] = done
+        for report, total in align_with_ray(source, target, settings, workers=workers):
+            reports[report.number] = report
             progress.position, progress.size = len(reports), total
-            counts.pairs += done.pairs
-            counts.done += done.pairs
-            counts.empty += done.empty + done.bad
-            counts.windowed += done.windowed
+            counts.pairs += report.pairs
+            counts.done += report.pairs
+            counts.empty += report.empty + report.bad
+            counts.windowed += report.windowed
+            counts.failed += report.failed
     before = 0
-    for _, done in sorted(reports.items()):
-        for number, message in done.errors:
+    for _, report in sorted(reports.items()):
+        for number, message in report.errors:
             bad(InputError(input, before + number, message))
-        bad.count += done.bad - len(done.errors)
-        before += done.pairs
+        bad.count += report.bad - len(report.errors)
+        before += report.pairs
     if not quiet:
         say(meter.summary(bad.count))
+    check_failed(counts.failed)
 
 
 @dataclass(slots=True)

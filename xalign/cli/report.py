@@ -12,7 +12,7 @@ from xalign.io.files import Source
 from xalign.io.gold import Gold, read_gold
 from xalign.io.links import find_links
 from xalign.io.pairs import read_pairs
-from xalign.links.metrics import SEED, Score, interval, p_value, score_pair, worst
+from xalign.links.metrics import SEED, Score, as_many, interval, p_value, score_pair, worst
 
 HINT_AER = 0.2
 """An output that another form would improve by so much is probably not what its user thinks."""
@@ -43,12 +43,12 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
     """
     source = Source(path)
     links = find_links(source, source.name)
-    alignments = tuple(found.alignment for found in links.pairs)
-    references = gold.alignments
-    if gold.format == "naacl":
-        references += (GoldAlignment(),) * (len(alignments) - len(references))
-    if links.is_open:
-        alignments += (Alignment(),) * (len(references) - len(alignments))
+    alignments, references = as_many(
+        [found.alignment for found in links.pairs],
+        gold.alignments,
+        found_is_open=links.is_open,
+        gold_is_open=gold.is_open,
+    )
     if (found := len(alignments)) != (number := len(references)):
         advice = "an unaligned pair is an empty line"
         if found > number:
@@ -57,7 +57,8 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
             )
         message = f"expected {number} lines, as many as {gold_path} has, found {found}; {advice}"
         raise InputError(source.name, 0, message)
-    return ScoredFile(source.name, alignments, tuple(map(score_pair, alignments, references)))
+    scores = tuple(map(score_pair, alignments, references))
+    return ScoredFile(source.name, tuple(alignments), scores)
 
 
 def hint(output: ScoredFile, gold: Gold) -> str | None:

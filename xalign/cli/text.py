@@ -175,7 +175,12 @@ def project(
     check_name(settings.model)
     resolved, bad = Resolved(), BadLines(strict)
     cuts = None if tokenize == "none" else tokenizers(tokenize, languages or "en,en")
-    watched = Watched(worker(cuts, words, has_markup=inline), say)
+    watched = Watched(
+        worker(cuts, words, has_markup=inline),
+        say,
+        is_cut=cuts is not None,
+        unicode=words == "unicode",
+    )
     measured, read = open_pairs(inputs, bad, watched)
     with closing(measured), output(output_path) as out, status_line(is_quiet=quiet) as line:
         given, kept = tee(read)

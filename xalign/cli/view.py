@@ -18,10 +18,10 @@ from xalign.cli.inputs import open_pairs
 from xalign.cli.options import grouped
 from xalign.cli.text import check_places
 from xalign.cli.usage import COMMON
-from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check, names
+from xalign.cli.view_options import Chosen, Compared, Pages, Shown, check
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError, XalignError
-from xalign.io.files import Source
+from xalign.io.files import Source, names
 from xalign.io.gold import Gold
 from xalign.io.links import NO_LINKS, find_links
 from xalign.io.outputs import Outputs, check_outputs
@@ -117,7 +117,8 @@ def read_rows(texts: Shown, compared: Compared, chosen: Chosen, words: Words) ->
     names a word that is not there.
     """
     bad = BadLines(outcome="it is shown without words")
-    watched = Watched(cutter(words), say, is_cut=words.tokenize != "none")
+    is_cut = words.tokenize != "none"
+    watched = Watched(cutter(words), say, is_cut=is_cut, unicode=words.words == "unicode")
     measured, read = open_pairs(texts.inputs, bad, watched)
     with ExitStack() as stack:
         stack.enter_context(closing(measured))

@@ -1,13 +1,12 @@
 """Options of `xalign view`, in groups."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from xalign.aligning.settings import Inputs, Texts
-from xalign.drawing.picture import printable
+from xalign.io.files import stem
 from xalign.settings import Setting
 
 
@@ -91,35 +90,6 @@ class Pages:
     def has_picture(self) -> bool:
         """Whether a picture of one pair is wanted."""
         return not (self.svg is self.png is self.tikz is None)
-
-
-def stem(path: str) -> str:
-    """Name of a file without folders and its last endings.
-
-    >>> stem("out/ours.align.gz"), stem("-")
-    ('ours', 'stdin')
-    """
-    name = "stdin" if path == "-" else path.replace("\\", "/").rpartition("/")[2]
-    for ending in (".gz", ".xz", ".zst", ".bz2"):
-        name = name.removesuffix(ending)
-    return printable(name.rsplit(".", 1)[0] or name)
-
-
-def names(paths: Sequence[str]) -> list[str]:
-    """A name for each file of links; the whole path where names would be the same.
-
-    >>> names(["a/ours.align", "b/ours.align", "theirs.align", "theirs.align"])
-    ['a/ours.align', 'b/ours.align', 'theirs.align (1)', 'theirs.align (2)']
-    """
-    short = [stem(path) for path in paths]
-    found = [
-        name if short.count(name) == 1 else printable(path)
-        for name, path in zip(short, paths, strict=True)
-    ]
-    return [
-        name if found.count(name) == 1 else f"{name} ({found[: k + 1].count(name)})"
-        for k, name in enumerate(found)
-    ]
 
 
 def check(texts: Shown, compared: Compared, chosen: Chosen, pages: Pages) -> None:

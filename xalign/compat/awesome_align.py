@@ -1,17 +1,16 @@
 """``awesome-align``: the same options and output; the model is xalign's unless one is named."""
 
 import argparse
-import os
 import sys
 from contextlib import ExitStack
 
-from xalign.alignment import SentencePair
 from xalign.compat.running import guarded, load_aligner, say
 from xalign.console import BadLines
 from xalign.io.files import MAX_LINE_BYTES, Source
 from xalign.io.outputs import check_outputs, output
 from xalign.io.pairs import read_as
 from xalign.io.pharaoh import pharaoh
+from xalign.links.segmentation import segmenter
 
 THEIRS = "bert-base-multilingual-cased"
 """The encoder that scripts of awesome-align name; xalign's own model is more exact."""
@@ -45,30 +44,25 @@ def options() -> argparse.ArgumentParser:
 
 def run(arguments: list[str]) -> None:
     """Align as awesome-align does."""
+    from xalign.aligning.outputs import align_segmented
+
     chosen = options().parse_args(arguments)
     files = chosen.output_file, chosen.output_prob_file, chosen.output_word_file
     check_outputs(files, [chosen.data_file])
-    if chosen.no_cuda:
-        os.environ.setdefault("XALIGN_DEVICE", "cpu")
+    given = {"device": "cpu"} if chosen.no_cuda else {}
     if chosen.model_name_or_path not in (None, THEIRS):
-        os.environ.setdefault("XALIGN_MODEL", chosen.model_name_or_path)
+        given["model"] = chosen.model_name_or_path
     bad = BadLines()
     source = Source(chosen.data_file, MAX_LINE_BYTES)
-    kept: list[SentencePair] = []
-
-    def make(src: str, tgt: str) -> SentencePair:
-        kept.append(SentencePair.from_text(src, tgt))
-        return kept[-1]
-
-    pairs = read_as(make, source, source.name, bad)
-    aligner = load_aligner()
+    pairs = read_as(segmenter(None, "words", None), source, source.name, bad)
+    aligner = load_aligner(**given)
     with ExitStack() as stack:
         links, probabilities, words = (
             stack.enter_context(output(path)) if path else None for path in files
         )
         assert links
-        for found in aligner.probabilities(pairs):
-            pair = kept.pop(0)
+        for segmented, found in align_segmented(aligner, pairs):
+            pair = segmented.shown
             scored = sorted(found.scored().probabilities.items())
             links.write(pharaoh(found.alignment()))
             if probabilities:

@@ -16,11 +16,12 @@ SETTINGS = {"model": "XALIGN_MODEL", "device": "XALIGN_DEVICE", "precision": "XA
 """Environment variables for settings that the programs have no options for."""
 
 
-def load_aligner() -> "Aligner":
-    """The aligner that the environment names, else the default."""
+def load_aligner(**given: str) -> "Aligner":
+    """The aligner of the settings that are ``given`` or, for the rest, in the environment."""
     from xalign.aligning.memory import prepare_process
 
     named = {key: os.environ[name] for key, name in SETTINGS.items() if name in os.environ}
+    named |= given
     prepare_process(named.get("model", DEFAULT_NAME))
     from xalign.aligning.aligner import Aligner
 

@@ -7,11 +7,12 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
+from xalign.drawing.picture import printable
 from xalign.errors import InputError
 
 if sys.version_info >= (3, 14):
@@ -129,7 +130,36 @@ class Source:
             self._raw.close()
 
 
-def check_file(path: str, advice: str) -> None:
+def stem(path: str) -> str:
+    """Name of a file without folders and its last endings.
+
+    >>> stem("out/ours.align.gz"), stem("-")
+    ('ours', 'stdin')
+    """
+    name = "stdin" if path == "-" else path.replace("\\", "/").rpartition("/")[2]
+    for ending in SUFFIXES:
+        name = name.removesuffix(ending)
+    return printable(name.rsplit(".", 1)[0] or name)
+
+
+def names(paths: Sequence[str]) -> list[str]:
+    """A name for each file; the whole path where names would be the same.
+
+    >>> names(["a/ours.align", "b/ours.align", "theirs.align", "theirs.align"])
+    ['a/ours.align', 'b/ours.align', 'theirs.align (1)', 'theirs.align (2)']
+    """
+    short = [stem(path) for path in paths]
+    found = [
+        name if short.count(name) == 1 else printable(path)
+        for name, path in zip(short, paths, strict=True)
+    ]
+    return [
+        name if found.count(name) == 1 else f"{name} ({found[: k + 1].count(name)})"
+        for k, name in enumerate(found)
+    ]
+
+
+def check_rereadable(path: str, advice: str) -> None:
     """Check that the input at ``path`` can be read twice, if it is there.
 
     Errors: `InputError` with ``advice`` when it is standard input, a pipe or a device.

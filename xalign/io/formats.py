@@ -6,24 +6,27 @@ out are read as empty words, a probability of 1, a score of 0. Pairs are numbere
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Literal
 
 from xalign.alignment import Link, ScoredAlignment, SentencePair, Span, split_words
 from xalign.errors import InputError
 from xalign.io.gold import MAX_GAP
 from xalign.io.json_text import parse_json
+from xalign.io.pairs import decode
 from xalign.io.pharaoh import parse_link, read_alignments
 
 Format = Literal["pharaoh", "scored", "jsonl", "tsv", "naacl", "giza"]
 SCORED_LINK = re.compile(r"(\d{1,9})-(\d{1,9}):(\d*\.?\d+(?:e-?\d+)?)", re.ASCII)
 GIZA_HEAD = re.compile(
-    r"# Sentence pair \((\d+)\) source length \d+ target length \d+ alignment score : (\S+)"
+    r"# Sentence pair \(\d+\) source length \d+ target length \d+ alignment score : (\S+)"
 )
-GIZA_WORD = re.compile(r"([^ ]+) \(\{((?: \d+)*) \}\)")
+GIZA_WORD = re.compile(r"([^ ]+) \(\{((?: [1-9]\d{0,8})*) \}\)", re.ASCII)
+MAX_PLACE = 999_999_999
+"""Largest number of a word that is read."""
 NULL = "NULL"
 EMPTY = SentencePair((), ())
 
@@ -107,13 +110,38 @@ def read_jsonl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     for number, line in enumerate(lines, 1):
         try:
             found: dict[str, Any] = parse_json(line)
-            pair = SentencePair(tuple(found["src"]), tuple(found["tgt"]))
-            links = {(int(i), int(j)): float(p) for i, j, p in found["links"]}
-            spans = tuple((a, b, c, d, float(p)) for a, b, c, d, p in found.get("spans", ()))
-            yield AlignedPair(pair, ScoredAlignment(links), float(found["score"]), spans)
-        except (ValueError, KeyError, TypeError) as error:
+            pair = SentencePair(as_words(found["src"]), as_words(found["tgt"]))
+            links = {(as_place(i), as_place(j)): as_number(p) for i, j, p in found["links"]}
+            spans = tuple(
+                (as_place(a), as_place(b), as_place(c), as_place(d), as_number(p))
+                for a, b, c, d, p in found.get("spans", ())
+            )
+            yield AlignedPair(pair, ScoredAlignment(links), as_number(found["score"]), spans)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             expected = "expected an object with src, tgt, links and score"
             raise InputError(path, number, f"{expected}: {error!r}") from error
+
+
+def as_words(value: Any) -> tuple[str, ...]:
+    """Words in JSON: a list of texts. Errors: `ValueError`."""
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError(f"expected a list of words, found {str(value)[:40]!r}")
+    return tuple(value)
+
+
+def as_place(value: Any) -> int:
+    """Place of a word or a character in JSON, counted from 0. Errors: `ValueError`."""
+    if type(value) is not int or not 0 <= value <= MAX_PLACE:
+        raise ValueError(f"expected a place counted from 0, found {str(value)[:40]!r}")
+    return value
+
+
+def as_number(value: Any) -> float:
+    """A finite number in JSON or text. Errors: `ValueError`, `TypeError`, `OverflowError`."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a number, found {number}")
+    return number
 
 
 def write_tsv(number: int, aligned: AlignedPair) -> str:
@@ -128,7 +156,7 @@ def read_tsv(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     Errors: `InputError` at a line without three columns, or whose third one is not links.
     """
     for number, line in enumerate(lines, 1):
-        columns = decoded(line, path, number).split("\t")
+        columns = decode(line, path, number).split("\t")
         if len(columns) != 3:
             found = f"expected source TAB target TAB links, found {len(columns)} columns"
             raise InputError(path, number, found)
@@ -144,7 +172,7 @@ def write_naacl(number: int, aligned: AlignedPair) -> str:
 
 
 def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
-    """The inverse of `write_naacl`, up to the last sentence that has a link.
+    """The inverse of `write_naacl`, up to the last sentence that has a link; blank lines are none.
 
     Errors: `InputError` at a line that is not such a link, or whose sentence is out of order or far
     beyond the others.
@@ -153,10 +181,12 @@ def read_naacl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     at, linked = 1, 0
     for number, line in enumerate(lines, 1):
         words = line.split()
+        if not words:
+            continue
         try:
             sentence, i, j = map(int, words[:3])
-            probability = float(words[4]) if len(words) > 4 else 1.0
-            if sentence < at or min(i, j) < 1:
+            probability = as_number(words[4]) if len(words) > 4 else 1.0
+            if sentence < at or not 1 <= min(i, j) <= max(i, j) <= MAX_PLACE:
                 raise ValueError
         except ValueError as error:
             expected = "expected 'sentence source target S probability', in order and from 1"
@@ -203,31 +233,27 @@ def read_giza(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     Errors: `InputError` at a block that is not three such lines.
     """
     stream = iter(lines)
-    for number, line in zip(count(1, 3), stream, strict=False):
-        text = decoded(line, path, number)
-        head = GIZA_HEAD.match(text)
-        if not head:
-            expected = "expected '# Sentence pair (1) ...'"
-            raise InputError(path, number, f"{expected}, found {text[:40]!r}")
-        rest = [decoded(next(stream, b""), path, number + k) for k in (1, 2)]
+    number = 1
+    for line in stream:
+        if not line.strip():
+            number += 1
+            continue
+        text = decode(line, path, number)
+        try:
+            score = float(GIZA_HEAD.fullmatch(text.strip())[1])  # type: ignore[index]
+        except (ValueError, TypeError) as error:
+            expected = "expected '# Sentence pair (1) ... alignment score : 0.5'"
+            raise InputError(path, number, f"{expected}, found {text[:40]!r}") from error
+        rest = [decode(next(stream, b""), path, number + k) for k in (1, 2)]
         tgt, words = split_words(rest[0]), GIZA_WORD.findall(rest[1])
-        if not words or words[0][0] != NULL:
+        whole = " ".join(f"{word} ({{{js} }})" for word, js in words)
+        if not words or words[0][0] != NULL or whole != rest[1].strip(" "):
             found = f"expected 'NULL ({{ }}) word ({{ 1 }}) ...', found {rest[1][:40]!r}"
             raise InputError(path, number + 2, found)
         src = tuple(word for word, _ in words[1:])
         links = {(i, int(j) - 1): 1.0 for i, (_, js) in enumerate(words[1:]) for j in js.split()}
-        yield AlignedPair(SentencePair(src, tgt), ScoredAlignment(links), float(head[2]))
-
-
-def decoded(line: bytes, path: str, number: int) -> str:
-    """Text of a line in UTF-8.
-
-    Errors: `InputError` if it is not.
-    """
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(path, number, f"expected UTF-8: {error}") from error
+        yield AlignedPair(SentencePair(src, tgt), ScoredAlignment(links), score)
+        number += 3
 
 
 WRITERS: dict[Format, Writer] = {

@@ -56,6 +56,11 @@ class Gold:
     base: int
     base_from: str
 
+    @property
+    def is_open(self) -> bool:
+        """Whether more pairs, without links, may follow."""
+        return self.format == "naacl"
+
 
 def read_gold(lines: Iterable[bytes], path: str, base: int | None = None) -> Gold:
     """Read a gold file, and detect its format and index base (``base`` forces the base).

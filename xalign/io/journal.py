@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from xalign.errors import InputError
-from xalign.io.files import check_file
+from xalign.io.files import check_rereadable
 from xalign.io.json_text import parse_json
 from xalign.io.locks import HAS_LOCKS, lock
 from xalign.io.outputs import compressed, is_stream, move_together, naming_errors, sync
@@ -311,7 +311,7 @@ def identity_of(path: str) -> dict[str, Any]:
 
     Errors: `InputError` when it is no file that can be read twice.
     """
-    check_file(path, "a job that can go on reads files; leave out --resume for a pipe")
+    check_rereadable(path, "a job that can go on reads files; leave out --resume for a pipe")
     try:
         with Path(path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 
-from xalign.io.files import MAX_LINE_BYTES, Source, check_file
+from xalign.io.files import MAX_LINE_BYTES, Source, check_rereadable
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def open_shards(
     Errors: `InputError` when an input is missing, or can be read only once.
     """
     for path in paths:
-        check_file(path, "a shard needs an input that can be read twice; name a file")
+        check_rereadable(path, "a shard needs an input that can be read twice; name a file")
     ends = list(accumulate(sum(1 for _ in Source(path, max_line_bytes)) for path in paths))
     start, stop = (ends[-1] * k // total for k in (number - 1, number))
     shards = []

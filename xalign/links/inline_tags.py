@@ -75,12 +75,14 @@ def best_sources(
     """The most probable source word of each target word; counts those that elements contest."""
     best: list[tuple[float, int] | None] = [None] * length
     paths: dict[int, tuple[int, ...]] = {}
+    claims: list[set[tuple[int, ...]]] = [set() for _ in range(length)]
     for (i, j), p in sorted(links.probabilities.items()):
         before = best[j]
-        if before and path(markup.root, i, paths) != path(markup.root, before[1], paths):
-            resolved.contested += 1
+        if inside := path(markup.root, i, paths):
+            claims[j].add(inside)
         if before is None or p > before[0]:
             best[j] = p, i
+    resolved.contested += sum(len(claim) > 1 for claim in claims)
     return [found and found[1] for found in best]
 
 

@@ -82,6 +82,24 @@ def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
     )
 
 
+def as_many(
+    found: Sequence[Alignment],
+    gold: Sequence[GoldAlignment],
+    *,
+    found_is_open: bool,
+    gold_is_open: bool,
+) -> tuple[list[Alignment], list[GoldAlignment]]:
+    """Alignments and gold links, with pairs without links at the end of the shorter one.
+
+    They are added only where more pairs may follow (is open), as in a NAACL file.
+    """
+    missing = len(gold) - len(found)
+    return (
+        [*found, *([Alignment()] * missing if found_is_open else [])],
+        [*gold, *([GoldAlignment()] * -missing if gold_is_open else [])],
+    )
+
+
 def interval(pairs: Sequence[Score], samples: int) -> tuple[float, float]:
     """95% interval of AER by the bootstrap: pairs are drawn with replacement ``samples`` times.
 
@@ -130,11 +148,12 @@ def as_array(pairs: Sequence[Score]) -> "NDArray[np.int64]":
 
 
 def error_rates(counts: "NDArray[np.int64]") -> Any:
-    """AER of each row of summed counts (..., 5)."""
+    """AER of each row of summed counts (..., 5), as `Score.aer`."""
     import numpy as np
 
     links, sure, _, links_sure, links_possible = np.moveaxis(counts, -1, 0)
-    return 1 - (links_sure + links_possible) / np.maximum(links + sure, 1)
+    whole = links + sure
+    return np.where(whole, 1 - (links_sure + links_possible) / np.maximum(whole, 1), 0.0)
 
 
 def worst(pairs: Sequence[Score], number: int) -> list[int]:

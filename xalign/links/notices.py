@@ -10,18 +10,20 @@ Pair = TypeVar("Pair")
 
 COLUMNS = (
     "the target has another TAB or ' ||| ', and what follows it counts as its words; "
-    "two columns alone: --columns 1,2 or cut -f1,2"
+    "two columns alone: {}cut -f1,2",
+    "--columns 1,2 or ",
 )
 UNCUT = (
     "text without spaces between words, such as Chinese or Thai, is one word a sentence; cut it "
-    "into words first, or let xalign align do it: --tokenize icu --level tokens"
+    "into words first{}",
+    ", or let xalign align do it: --tokenize icu --level tokens",
 )
-
-
 SPACES = (
     "a space such as the no-break space is part of its word; OpusTrainer, eflomal and Python split "
-    "there too: --words unicode counts words as they do"
+    "there too{}",
+    ": --words unicode counts words as they do",
 )
+"""Notices, and what they say of options of the command."""
 
 
 class Watched(Generic[Pair]):
@@ -29,7 +31,8 @@ class Watched(Generic[Pair]):
 
     ``warn`` gets each notice once: on columns only if both sides stand in ``one_file``, on text
     without spaces unless it ``is_cut`` into tokens, on other spaces unless words are those between
-    ``unicode`` spaces. ``garbled`` is the number of pairs that are no text, ``other_spaces`` of
+    ``unicode`` spaces. A notice names options that help, unless the command has none of them
+    (``names_options``). ``garbled`` is the number of pairs that are no text, ``other_spaces`` of
     those with such spaces. Of the file that is being read, ``good`` is the number of pairs that are
     text; ``unread_before`` is the number of lines before it that could not be read.
     """
@@ -42,8 +45,9 @@ class Watched(Generic[Pair]):
         one_file: bool = True,
         is_cut: bool = False,
         unicode: bool = False,
+        names_options: bool = True,
     ) -> None:
-        self.make, self.warn = make, warn
+        self.make, self.warn, self.names_options = make, warn, names_options
         self.one_file, self.is_cut, self.unicode = one_file, is_cut, unicode
         self.good, self.garbled, self.other_spaces, self.unread_before = 0, 0, 0, 0
         self._told: set[str] = set()
@@ -62,7 +66,8 @@ class Watched(Generic[Pair]):
                 self._tell(SPACES)
         return self.make(src, tgt)
 
-    def _tell(self, notice: str) -> None:
-        if notice not in self._told:
-            self._told.add(notice)
-            self.warn(notice)
+    def _tell(self, notice: tuple[str, str]) -> None:
+        text, options = notice
+        if text not in self._told:
+            self._told.add(text)
+            self.warn(text.format(options if self.names_options else ""))

@@ -170,7 +170,11 @@ def linked_pairs(
     Errors: `InputError` at a link of words that a pair does not have, or when lines are missing.
     """
     path = source.name
-    watched = Watched(SentencePair.from_text, lambda notice: logger.warning("%s: %s", path, notice))
+    watched = Watched(
+        SentencePair.from_text,
+        lambda notice: logger.warning("%s: %s", path, notice),
+        names_options=False,
+    )
     pairs = read_as(watched, source, path, on_bad)
     if links is None:
         yield from ((pair, {}) for pair in pairs)

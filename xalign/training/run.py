@@ -42,7 +42,7 @@ from xalign.training.objectives import Examples, Objective
 from xalign.training.tuning import Choices, DevSet, tune
 from xalign.weights.checkpoint import Checkpoint, save_folder, whole_file
 
-STATE = "state.safetensors"
+STATE, METRICS = "state.safetensors", "metrics.jsonl"
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError)
 """Errors of reading what is not as it was written."""
 
@@ -86,7 +86,7 @@ class Run:
             self._drop_later_metrics()
         elif rank_and_world()[0] == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
+            (self.folder / METRICS).unlink(missing_ok=True)
             self._save_state()
             write_json(self.folder / "run.json", {"settings": settings, **circumstances()})
 
@@ -104,6 +104,9 @@ class Run:
             path = self.folder / STATE
             state = safetensors.torch.load_file(path)
             int(state["number_of_steps"])
+            path = self.folder / METRICS
+            if not all({"step", "mean_aer"} <= record.keys() for record in read_metrics(path)):
+                raise ValueError("a line has no step and mean_aer")
         except DAMAGE as error:
             what = "is gone" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
             raise ModelError(f"{path} {what}; name another folder to start anew") from error
@@ -114,7 +117,7 @@ class Run:
 
     def _drop_later_metrics(self) -> None:
         """Forget what was written after the state that is resumed; find the best AER before."""
-        path = self.folder / "metrics.jsonl"
+        path = self.folder / METRICS
         kept = [record for record in read_metrics(path) if record["step"] <= self.trainer.step]
         for record in kept:
             self._note(record["mean_aer"])
@@ -152,7 +155,7 @@ class Run:
         schedule = self.trainer.schedule
         if schedule.steps == 0:
             self.save({"step": 0})
-        show({"before": read_metrics(self.folder / "metrics.jsonl")})
+        show({"before": read_metrics(self.folder / METRICS)})
         show({"phase": "taking the first step"})
         for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
@@ -185,7 +188,7 @@ class Run:
             return
         if is_best:
             save_folder(checkpoint, self.folder)
-        with (self.folder / "metrics.jsonl").open("a") as file:
+        with (self.folder / METRICS).open("a") as file:
             file.write(json.dumps(record) + "\n")
         self._save_state()
         draw_metrics(self.folder)
@@ -217,7 +220,7 @@ def draw_metrics(folder: Path) -> None:
         return
     from matplotlib.figure import Figure
 
-    records = read_metrics(folder / "metrics.jsonl")
+    records = read_metrics(folder / METRICS)
     at = [record["step"] for record in records]
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)

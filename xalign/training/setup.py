@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import nn
 
 from xalign.alignment import GoldAlignment
 from xalign.errors import InputError, ModelError
-from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.files import MAX_LINE_BYTES, Source, names
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
@@ -173,7 +172,8 @@ def open_linked(
 def held_out(settings: FinetuneSettings) -> list[DevSet]:
     """A part of each corpus with given links, which `Preparation.hold_out` leaves out."""
     found = []
-    for path, links in zip(settings.text.input, settings.labels.links, strict=False):
+    paths = settings.text.input
+    for path, name, links in zip(paths, names(paths), settings.labels.links, strict=False):
         if links == NO_FILE:
             continue
         numbered = enumerate(linked_pairs(Source(path, MAX_LINE_BYTES), links, lambda _: None), 1)
@@ -183,7 +183,7 @@ def held_out(settings: FinetuneSettings) -> list[DevSet]:
             expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
             raise InputError(path, 0, f"{expected}, found fewer")
         gold = tuple(as_gold(given) for _, given in rows)
-        found.append(DevSet(f"{Path(path).stem} held out", tuple(pair for pair, _ in rows), gold))
+        found.append(DevSet(f"{name} held out", tuple(pair for pair, _ in rows), gold))
     return found
 
 

@@ -56,7 +56,7 @@ from xalign.training.setup import (
     student_of,
     trained_parts,
 )
-from xalign.training.tuning import Choices, DevSet, open_dev_set
+from xalign.training.tuning import Choices, DevSet, open_dev_sets
 from xalign.weights.checkpoint import Checkpoint, load
 
 CPU_SHARD_PIECES, GPU_SHARD_PIECES = 2048, 16384
@@ -97,7 +97,7 @@ def train_tlm(
     if start.align_layer is None and depth.num_cross_layers:
         layers = tuple(range(depth.num_self_layers + 1, depth.num_layers + 1))
     choices = Choices(layers, tuple(unit * scale for scale in STAGE_1_SCALES))
-    dev = [open_dev_set(path) for path in text.dev]
+    dev = open_dev_sets(text.dev)
     run = make_run(schedule, machine, device, output, checkpoint, groups, dev, choices)
     run.start(record_of(settings, rates, "train", corpora, device), resume=resume)
     run.go(objective, stream(settings, corpora, checkpoint, run.trainer.step), show)
@@ -151,7 +151,7 @@ def finetune(
             evidence=labels.evidence,
         )
     groups = trained_parts(network, schedule, rates)
-    dev = [open_dev_set(path) for path in text.dev] or held_out(settings)
+    dev = open_dev_sets(text.dev) or held_out(settings)
     choices = stage_2_choices(student, loss, labels.threshold, dev)
     run = make_run(schedule, machine, device, output, student, groups, dev, choices)
     run.start(record_of(settings, rates, "finetune", corpora, device), resume=resume)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xalign.aligning.batching import map_in_order
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.io.files import MAX_LINE_BYTES, Source
+from xalign.io.files import MAX_LINE_BYTES, Source, names, stem
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.model.config import ExtractionRule
@@ -49,17 +49,25 @@ class DevSet:
     gold: tuple[GoldAlignment, ...]
 
 
-def open_dev_set(path: str) -> DevSet:
-    """The pairs at ``path`` and the gold links beside it, in a file with the suffix ``.talp``."""
+def open_dev_sets(paths: Sequence[str]) -> list[DevSet]:
+    """The development sets at ``paths``, each under a name of its own."""
+    return [open_dev_set(path, name) for path, name in zip(paths, names(paths), strict=True)]
+
+
+def open_dev_set(path: str, name: str | None = None) -> DevSet:
+    """The pairs at ``path`` and the gold links beside it, in a file with the suffix ``.talp``.
+
+    Its ``name`` is by default that of the file, without folders and endings.
+    """
     gold_path = Path(path).with_suffix(".talp")
     gold = read_gold(Source(str(gold_path)), str(gold_path)).alignments
     pairs = tuple(read_pairs(Source(path, MAX_LINE_BYTES), path))
-    if not pairs:
+    if all(pair.is_empty for pair in pairs):
         raise InputError(path, 0, "expected pairs to validate on, found none")
     if len(pairs) != len(gold):
         expected = f"expected {len(pairs)} lines, as many as {path} has"
         raise InputError(str(gold_path), 0, f"{expected}, found {len(gold)}")
-    return DevSet(Path(path).stem, pairs, gold)
+    return DevSet(name or stem(path), pairs, gold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,9 @@ def error_table(
         )
         if not pair.is_empty and max(len(example.src), len(example.tgt)) <= limit:
             kept.append((example, gold))
+    if not kept:
+        expected = f"expected a pair of at most {limit} pieces a side to validate on, found none"
+        raise InputError(dev.name, 0, expected)
     if len(kept) < len(dev.pairs):
         logger.warning(
             "%s: %d pairs are empty or over %d pieces, and are left out of validation",
@@ -192,7 +203,8 @@ def error_table(
         bins.append(reliability(scores, gains))
         for column, threshold in enumerate(thresholds):
             linked = scores > threshold
-            table[row, column] = 1 - gains[linked].sum() / max(1, linked.sum() + num_sure)
+            whole = linked.sum() + num_sure
+            table[row, column] = 1 - gains[linked].sum() / whole if whole else 0.0
     return table, bins
 
 

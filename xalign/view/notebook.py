@@ -49,8 +49,9 @@ def show(
 ) -> Shown:
     """Show ``pairs`` with the links that were ``found``: their grid, or a page, in a notebook.
 
-    ``pairs`` is one pair or several, in the forms that `Aligner.align` takes. ``found`` has their
-    links, as alignments or as probabilities; a dictionary has those of several aligners by name.
+    ``pairs`` is one `SentencePair`, or several pairs in the forms that `Aligner.align` takes.
+    ``found`` has their links, as alignments or as probabilities; a dictionary has those of several
+    aligners by name.
     ``gold`` has links made by people.
 
     Errors: `XalignError` when there are not as many of one as of the other.
@@ -64,7 +65,10 @@ def show(
     named = found if isinstance(found, Mapping) else {"xalign": found}
     links = {name: as_list(values, Links) for name, values in named.items()}
     references = None if gold is None else as_list(gold, GoldAlignment)
-    for name, values in {**links, "gold": references or texts}.items():
+    for name, values in [
+        *links.items(),
+        *([("gold", references)] if references is not None else []),
+    ]:
         if len(values) != len(texts):
             raise XalignError(f"{name}: expected {len(texts)} alignments, found {len(values)}")
     shown = [
@@ -72,7 +76,7 @@ def show(
             k + 1,
             text,
             tuple(as_found(values[k]) for values in links.values()),
-            references[k] if references else None,
+            references[k] if references is not None else None,
             next((v[k].score for v in links.values() if isinstance(v[k], WordProbabilities)), None),
         )
         for k, text in enumerate(texts)
