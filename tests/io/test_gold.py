@@ -96,7 +96,7 @@ def test_xl_wa_counts_from_0() -> None:
         ("0 1 1", r"^test\.gold:1: .*sentences numbered from 1, found '0 1 1'"),
         (
             "1 1 1\n100000000 1 1",
-            r"^test\.gold: expected sentences numbered from 1, found 100000000 among few",
+            r"^test\.gold: expected sentences numbered from 1, found sentence 100000000, but only",
         ),
         ("9999999999-1", r"^test\.gold:1: expected a link"),
         (

@@ -72,7 +72,7 @@ CALLS: list[tuple[Callable[[], Any], str]] = [
     (read(gold.read_gold, b"1 1 1", LONG.encode()), f"x:2: {NAACL}'{LONG[:40]}'"),
     (
         read(gold.read_gold, b"3001 1 1", b"3002 1 1"),
-        "x: expected sentences numbered from 1, found 3002 among few",
+        "x: expected sentences numbered from 1, found sentence 3002, but only 2 with links",
     ),
     (
         read(gold.read_gold, b"1 1", LONG.encode()),

@@ -87,6 +87,15 @@ def shape(element: Element) -> list[object]:
             ],
         ),
         ('<bx id="1"/>a<ex id="1"/>', [['<bx id="1"/>', '<ex id="1"/>']]),
+        (  # ids are those of tags, rids those of spans
+            '<bx id="1" rid="7"/>a<ex id="2" rid="7"/>',
+            [['<bx id="1" rid="7"/>', '<ex id="2" rid="7"/>']],
+        ),
+        ("<bx/>a<ex/>", [["<bx/>", "<ex/>"]]),
+        (  # TMX
+            '<bpt i="1">x</bpt>a<ept i="1">x</ept>',
+            [['<bpt i="1">x</bpt>', '<ept i="1">x</ept>']],
+        ),
     ],
 )
 def test_tags_form_a_tree(text: str, expected: list[object]) -> None:

@@ -118,7 +118,13 @@ PAIRS = [["a", "b"]]
             400,
             "expected 1 tags, one for each",
         ),
-        ("/project", {"pairs": PAIRS, "tags": ["O O"]}, {}, 400, "expected 1 tags, found 2"),
+        (
+            "/project",
+            {"pairs": PAIRS, "tags": ["O O"]},
+            {},
+            400,
+            "expected 1 tags, one for each source word, found 2",
+        ),
         ("/project", {"pairs": PAIRS, "tags": ["X"]}, {}, 400, "expected O, B-label or I-label"),
         ("/project", {"pairs": PAIRS, "tags": [5]}, {}, 400, "expected tags as text or as a list"),
         (

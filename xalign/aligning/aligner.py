@@ -79,9 +79,10 @@ class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
     On a CPU, the same pair gets the same links in any batch, order, and number of threads.
-    ``counts`` has the numbers of pairs over all calls. Where a precision below fp32 does not
-    suffice for a pair, it is aligned in fp32, with the model that ``reload`` returns; the
-    checkpoint that was given is then used up.
+    ``counts`` has the numbers of pairs over all calls. Each of the ``devices`` aligns in
+    ``threads`` threads, each of which takes batches of ``batch_pieces`` pieces. Where a precision
+    below fp32 does not suffice for a pair, it is aligned in fp32, with the model that ``reload``
+    returns; the checkpoint that was given is then used up.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, starmap
 from typing import TypeVar
 
 import torch
@@ -119,34 +120,44 @@ def map_in_order(
     stream. An `XalignError` of the stream is raised after the results of all items before it.
     """
     executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    waiting: deque[tuple[int, list[list[int]], list[Future[list[Result]]]]] = deque()
-    stopped: XalignError | None = None
-    windows = stream_windows(items, size, first)
+
+    def submit(window: list[Item]) -> tuple[int, list[list[int]], list[Future[list[Result]]]]:
+        sizes = list(map(size, window))
+        share = max(LEAST_SHARE, -(-sum(sizes) // threads))  # few items, for all threads
+        batches = plan(sizes, min(budget, share), list(map(length or size, window)))
+        futures = [executor.submit(run, [window[place] for place in batch]) for batch in batches]
+        return len(window), batches, futures
+
     ONE_CORE.start()
     try:
-        while stopped is None:
-            try:
-                window = next(windows, None)
-            except XalignError as error:  # items before it are still processed
-                window, stopped = None, error
-            if window is None:
-                break
-            sizes = list(map(size, window))
-            share = max(LEAST_SHARE, -(-sum(sizes) // threads))  # few items, for all threads
-            batches = plan(sizes, min(budget, share), list(map(length or size, window)))
-            futures = [
-                executor.submit(run, [window[place] for place in batch]) for batch in batches
-            ]
-            waiting.append((len(window), batches, futures))
-            if len(waiting) > 1:
-                yield from in_order(*waiting.popleft())
-        while waiting:
-            yield from in_order(*waiting.popleft())
-        if stopped is not None:
-            raise stopped
+        submitted = ahead(stream_windows(items, size, first), submit, 1)
+        yield from chain.from_iterable(starmap(in_order, submitted))
     finally:
         executor.shutdown(cancel_futures=True)
         ONE_CORE.end()
+
+
+def ahead(windows: Iterator[Item], submit: Callable[[Item], Result], most: int) -> Iterator[Result]:
+    """What ``submit`` gives for each of the ``windows``, in order; up to ``most`` wait meanwhile.
+
+    An `XalignError` of the windows is raised after the results of all before it.
+    """
+    waiting: deque[Result] = deque()
+    stopped: XalignError | None = None
+    while stopped is None:
+        try:
+            window = next(windows, None)
+        except XalignError as error:
+            window, stopped = None, error
+        if window is None:
+            break
+        waiting.append(submit(window))
+        if len(waiting) > most:
+            yield waiting.popleft()
+    while waiting:
+        yield waiting.popleft()
+    if stopped is not None:
+        raise stopped
 
 
 def in_order(

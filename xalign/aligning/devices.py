@@ -80,7 +80,7 @@ def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
 
 
 def free_memory(devices: Sequence[torch.device]) -> int:
-    """Bytes that are free on each of several GPUs of NVIDIA's; 0 on other devices."""
+    """Free bytes of the GPU that has the fewest; 0 without a GPU of NVIDIA's."""
     free = [torch.cuda.mem_get_info(device)[0] for device in devices if device.type == "cuda"]
     return min(free, default=0)
 

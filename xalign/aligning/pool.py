@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
@@ -21,7 +22,7 @@ from queue import SimpleQueue
 from typing import Any, Generic
 
 from xalign.aligning.aligner import GPU_THREADS, Aligner, Counts, Pairs, Result, Task
-from xalign.aligning.batching import LAST_WINDOW, stream_windows
+from xalign.aligning.batching import LAST_WINDOW, ahead, stream_windows
 from xalign.aligning.devices import (
     choose_devices,
     choose_precision,
@@ -31,7 +32,7 @@ from xalign.aligning.devices import (
 from xalign.aligning.memory import prepare_process
 from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import Alignment, SentencePair
-from xalign.errors import EngineError, XalignError
+from xalign.errors import EngineError
 from xalign.io.items import as_pairs
 from xalign.links.probabilities import WordProbabilities
 
@@ -39,8 +40,6 @@ AHEAD = 2
 """Blocks that are read for each worker before their results are taken."""
 CPU_BLOCK = 256
 """Most pairs of a block on a CPU: a few seconds' work, and enough pairs of a length for batches."""
-Sides = list[tuple[tuple[str, ...], tuple[str, ...]]]
-"""Words of both sides of the pairs of a block."""
 logger = logging.getLogger(__name__)
 
 
@@ -210,28 +209,23 @@ class Pool:
         An `XalignError` of the stream is raised after the results of all pairs before it.
         """
         waiting: deque[Future[Done[Result]]] = deque()
-        stopped: XalignError | None = None
+
+        def submit(block: list[SentencePair]) -> Future[Done[Result]]:
+            counts = replace(self.counts)
+            self.counts.pairs += len(block)
+            waiting.append(self._threads.submit(self._ask, task, block, counts))
+            return waiting[-1]
+
+        def take(future: Future[Done[Result]]) -> list[Result]:
+            waiting.popleft()
+            return self._take(future)
+
         blocks = stream_windows(pairs, num_words, last=self.block)
         try:
-            while stopped is None:
-                try:
-                    block = next(blocks, None)
-                except XalignError as error:
-                    block, stopped = None, error
-                if block is None:
-                    break
-                counts = replace(self.counts)
-                self.counts.pairs += len(block)
-                waiting.append(self._threads.submit(self._ask, task, block, counts))
-                if len(waiting) > AHEAD * self.workers:
-                    yield from self._take(waiting.popleft())
-            while waiting:
-                yield from self._take(waiting.popleft())
+            yield from chain.from_iterable(map(take, ahead(blocks, submit, AHEAD * self.workers)))
         finally:
             for future in waiting:
                 future.cancel()
-        if stopped is not None:
-            raise stopped
 
     def _ask(self, task: Task[Result], block: list[SentencePair], counts: Counts) -> Done[Result]:
         """Give a block to a worker that is free, and wait for what it gives back."""

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 CHUNK_PAIRS, GPU_CHUNK_PAIRS = 8192, 65_536
 """Pairs between two entries of a journal, on a CPU and on a GPU."""
+COUNTED = ("pairs", "empty", "windowed", "failed")
 WATCHED = ("other_spaces", "good", "garbled", "unread_before")
-"""Counts of `Watched` that are in a journal."""
+"""Counts of an `Aligner` and of `Watched` that are in a journal."""
 LARGE_BYTES, GPU_WORKERS, GPU_WORKER_BYTES = 20_000_000, 8, 4_000_000_000
 """Size of input from which several processes feed a GPU, as each takes seconds to start; the most
 of these processes; and the free memory of the GPU for each."""
@@ -83,28 +84,25 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         stack.enter_context(outputs)
 
         def note(_: object, error: BaseException | None, __: object) -> None:
-            is_kept = isinstance(error, Exception) and isinstance(outputs, Journal)
-            if is_kept or isinstance(error, KeyboardInterrupt):
-                assert error is not None
-                error.add_note(
-                    where_it_stopped(job, outputs, aligner.counts.done if aligner else 0)
-                )
+            is_kept = isinstance(error, Exception) and job.resume
+            if error is not None and (is_kept or isinstance(error, KeyboardInterrupt)):
+                done = aligner.counts.done if aligner else 0
+                error.add_note(where_it_stopped(job, outputs.counts.get("pairs", 0), done))
 
         stack.push(note)
         is_typed = job.read == ["-"] and is_terminal(sys.stdin)
         line = stack.enter_context(status_line(is_quiet=job.quiet or is_typed))
-        done = dict(outputs.counts) if isinstance(outputs, Journal) else {}
-        bad.count = done.get("bad", 0)
-        for name in WATCHED:
-            setattr(watched, name, done.get(name, 0))
-        if isinstance(outputs, Journal) and outputs.is_done:
+        before = outputs.counts
+        if outputs.is_done:
             say("the outputs are whole; they are moved to their places")
             stack.pop_all().close()
-            check_failed(done.get("failed", 0))
+            check_failed(before.get("failed", 0))
             return
+        bad.count = before.get("bad", 0)
+        restore(before, watched, WATCHED)
         out = outputs.open(job.output)
         bad.rejects = outputs.open(job.rejects) if job.rejects else None
-        skip = done.get("pairs", 0)
+        skip = before.get("pairs", 0)
         measured, pairs = open_pairs(job.inputs, bad, watched, "| xalign align", skip)
         stack.enter_context(closing(measured))
         if aligner is None:
@@ -113,9 +111,7 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
         if not isinstance(aligner, xalign.Aligner):
             stack.callback(aligner.close)
         counts = aligner.counts
-        counts.pairs, counts.done = skip, skip
-        counts.empty, counts.windowed = done.get("empty", 0), done.get("windowed", 0)
-        counts.failed = done.get("failed", 0)
+        restore({**before, "done": skip}, counts, (*COUNTED, "done"))
         meter = Meter(measured, counts, aligner.where, before=skip)
         line.show(meter)
         if skip and not job.quiet:
@@ -123,11 +119,9 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
 
         def end_group() -> None:
             out.flush()
-            if isinstance(outputs, Journal):
-                names = ("pairs", "empty", "windowed", "failed")
-                found = {name: getattr(counts, name) for name in names}
-                others = {name: getattr(watched, name) for name in WATCHED}
-                outputs.end_chunk({**found, **others, "bad": bad.count})
+            found = {name: getattr(counts, name) for name in COUNTED}
+            found |= {name: getattr(watched, name) for name in WATCHED}
+            outputs.end_chunk({**found, "bad": bad.count})
 
         chunk = CHUNK_PAIRS if aligner.device.type == "cpu" else GPU_CHUNK_PAIRS
         groups = groups_of(pairs, job, chunk)
@@ -137,6 +131,12 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
     if not job.quiet:
         say(meter.summary(bad.count))
     check_failed(counts.failed)
+
+
+def restore(before: Mapping[str, int], counts: object, names: Iterable[str]) -> None:
+    """Set counts to those of an earlier process that did a part of the job."""
+    for name in names:
+        setattr(counts, name, before.get(name, 0))
 
 
 def check_failed(count: int) -> None:
@@ -256,10 +256,12 @@ def write_groups(
             end_group()
 
 
-def where_it_stopped(job: Job, outputs: Outputs | Journal, done: int) -> str:
-    """Message that tells how far a stopped job came, and how to go on."""
-    if isinstance(outputs, Journal):
-        kept = outputs.counts.get("pairs", 0)
+def where_it_stopped(job: Job, kept: int, done: int) -> str:
+    """Message that tells how far a stopped job came, and how to go on.
+
+    ``kept`` pairs are in a journal, ``done`` were aligned by this process.
+    """
+    if job.resume:
         return f"{kept:,} pairs are kept; the same command goes on after them"
     if job.output == "-":
         return f"{done:,} pairs were aligned; the last lines may be missing"

@@ -15,6 +15,8 @@ LEGEND: dict[Kind, str] = {
     "possible": "possible in gold, not linked",
 }
 """Kinds of word pairs beside gold links."""
+LEAST_SHOWN, DARKEST = 0.01, 0.75
+"""Least probability that has a shade, and how dark a probability of 1 is, from 0 to 1."""
 REPLACED = "\ufffd"
 """Stands for characters that would disturb what is around them."""
 

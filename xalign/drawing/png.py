@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from xalign.drawing.picture import Picture, printable
+from xalign.drawing.picture import DARKEST, LEAST_SHOWN, Picture, printable
 from xalign.drawing.svg import AMBER, BLUE, INK, RED
 from xalign.errors import XalignError
 
@@ -48,8 +48,10 @@ def draw(picture: Picture) -> bytes:
             side.set_visible(False)
         for place in picture.places:
             i, j = place
-            if (probability := picture.probabilities.get(place, 0.0)) >= 0.01:
-                axes.fill_between((j, j + 1), i, i + 1, color=BLUE, alpha=0.75 * probability, lw=0)
+            if (probability := picture.probabilities.get(place, 0.0)) >= LEAST_SHOWN:
+                axes.fill_between(
+                    (j, j + 1), i, i + 1, color=BLUE, alpha=DARKEST * probability, lw=0
+                )
             if kind := picture.kind(place):
                 axes.plot(j + 0.5, i + 0.5, FORMATS[kind], **style(kind))
         file = io.BytesIO()

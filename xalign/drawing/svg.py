@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from xalign.drawing.picture import LEGEND, Kind, Picture, Place, printable, width
+from xalign.drawing.picture import (
+    DARKEST,
+    LEAST_SHOWN,
+    LEGEND,
+    Kind,
+    Picture,
+    Place,
+    printable,
+    width,
+)
 
 CELL = 24
 """Side of a cell in pixels."""
@@ -90,10 +99,10 @@ def cell(picture: Picture, place: Place) -> str:
     """Shade and sign of one cell; its upper left corner is the origin."""
     probability = picture.probabilities.get(place, 0.0)
     shade = ""
-    if probability >= 0.01:
+    if probability >= LEAST_SHOWN:
         shade = (
             f'<rect width="{CELL}" height="{CELL}" fill="{BLUE}" '
-            f'fill-opacity="{0.75 * probability:.2f}"/>'
+            f'fill-opacity="{DARKEST * probability:.2f}"/>'
         )
     kind = picture.kind(place)
     return shade + (mark(kind) if kind else "")

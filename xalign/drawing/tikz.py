@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from xalign.drawing.picture import Kind, Picture, Place, printable
+from xalign.drawing.picture import DARKEST, LEAST_SHOWN, Kind, Picture, Place, printable
 
 ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -55,8 +55,8 @@ def cell(picture: Picture, place: Place) -> Iterator[str]:
     """Shade and sign of one cell, as lines of TikZ."""
     i, j = place
     probability = picture.probabilities.get(place, 0.0)
-    if probability >= 0.01:
-        shade = round(75 * probability)
+    if probability >= LEAST_SHOWN:
+        shade = round(100 * DARKEST * probability)
         yield f"  \\fill[blue!{shade}!white, fill opacity=0.8] ({j},{i}) rectangle +(1,1);"
     if kind := picture.kind(place):
         yield f"  {mark(kind, j + 0.5, i + 0.5)}"

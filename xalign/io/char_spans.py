@@ -53,7 +53,7 @@ def read_char_spans(line: bytes, path: str, number: int) -> Labels:
         if isinstance(record, dict):
             found = record[next(key for key in KEYS if isinstance(record.get(key), list))]
         return Labels(tuple(map(read_span, found)), record)
-    except (ValueError, LookupError, TypeError, StopIteration, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, StopIteration) as error:
         expected = "expected spans such as [[0, 4, \"PER\"]], or an object with 'spans'"
         found = line[:60].decode(errors="backslashreplace")
         raise InputError(path, number, f"{expected}, found {found!r}") from error

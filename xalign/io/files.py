@@ -221,6 +221,11 @@ def side_by_side(
     for number, (left, right) in enumerate(zip_longest(one, other), first):
         if left is None or right is None:
             short, long = (path, other_path) if left is None else (other_path, path)
-            message = f"expected a line for line {number} of {long}, found the end{advice}"
-            raise InputError(short, number, message)
+            raise missing(short, number, long, advice)
         yield left, right
+
+
+def missing(path: str, number: int, other: str, advice: str = "") -> InputError:
+    """Error of a file that ends before another."""
+    message = f"expected a line for line {number} of {other}, found the end{advice}"
+    return InputError(path, number, message)

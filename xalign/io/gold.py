@@ -179,7 +179,8 @@ def collect_naacl(texts: Iterable[str], path: str) -> list[list[Marked]]:
         links.append((int(found[2]), int(found[3]), found[4] != "P"))
     last = max(sentences)
     if last > MAX_GAP * (len(sentences) + 1):
-        raise InputError(path, 0, f"expected sentences numbered from 1, found {last} among few")
+        seen = f"found sentence {last}, but only {len(sentences)} with links"
+        raise InputError(path, 0, f"expected sentences numbered from 1, {seen}")
     return [sentences.get(number, []) for number in range(1, last + 1)]
 
 

@@ -7,7 +7,7 @@ from itertools import chain, repeat, zip_longest
 from typing import TypeVar
 
 from xalign.alignment import Link, ScoredAlignment, SentencePair
-from xalign.errors import InputError
+from xalign.io.files import missing
 from xalign.io.formats import READERS, Format, scored_link, words_of
 from xalign.io.pharaoh import LINKS, parse_link, parse_links
 
@@ -69,11 +69,6 @@ def two_by_two(
         if right is None and not other.is_open:
             raise missing(other.path, number, one.path)
         yield left or NO_LINKS, right or NO_LINKS
-
-
-def missing(path: str, number: int, other: str) -> InputError:
-    """Error of a file that ends before another."""
-    return InputError(path, number, f"expected a line for line {number} of {other}, found the end")
 
 
 def find_links(lines: Iterable[bytes], path: str) -> FoundLinks:

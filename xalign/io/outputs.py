@@ -16,7 +16,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -95,9 +95,12 @@ class Outputs:
     """Binary files to write, which appear together at the end of the block, all of them whole.
 
     When an error leaves the block, also one of closing a file, all places are as they were.
+    ``counts`` and ``is_done`` are those of a `xalign.io.journal.Journal` that has recorded nothing.
     """
 
     def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.is_done = False
         self._streams: list[BinaryIO] = []
         self._parts: list[tuple[Path, Path]] = []
         self._folders = contextlib.ExitStack()
@@ -123,6 +126,9 @@ class Outputs:
         if data is not raw:
             self._files.callback(data.close)
         return data
+
+    def end_chunk(self, counts: Mapping[str, int]) -> None:
+        """Do nothing: files are written as a whole."""
 
     def __exit__(
         self,

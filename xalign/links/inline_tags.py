@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from xalign.alignment import ScoredAlignment
 from xalign.links.markup import CharSpan, Element, Markup, find_words
-from xalign.links.projection import Resolved
+from xalign.links.projection import Resolved, runs_of
 
 Interval = tuple[int, int]
 
@@ -170,23 +170,18 @@ class Inside:
     def runs(self, children: Sequence[Element]) -> list[list[list[int]]]:
         """Target words of each child, in parts that words with other links separate."""
         starts = [child.words[0] for child in children]
-        found: list[list[list[int]]] = [[] for _ in children]
-        before: int | None = None
-        for j, i in self.linked:
+
+        def owner(i: int) -> int | None:
             k = bisect_right(starts, i) - 1
-            owner = k if k >= 0 and i < children[k].words[1] else None
-            if owner is not None:
-                if owner != before:
-                    found[owner].append([])
-                found[owner][-1].append(j)
-            before = owner
-        return found
+            return k if k >= 0 and i < children[k].words[1] else None
+
+        return runs_of(((j, owner(i)) for j, i in self.linked), len(children))
 
     def neighbours(self, child: Element) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-        """The nearest linked words before and after ``child``.
+        """The nearest linked words before and after ``child``, if there are any.
 
-        Each is given by its distance in source words, and by the target word after its last one (of
-        the one before), or its first target word (of the one after).
+        For the word before: its distance, and the target position right after it. For the word
+        after: its distance, and its first target position.
         """
         first, last = child.words
         k, m = bisect_left(self.sources, first), bisect_left(self.sources, last)

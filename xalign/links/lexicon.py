@@ -113,10 +113,3 @@ def read_run(run: IO[str]) -> Iterator[tuple[WordPair, int]]:
 def table_line(other: str, given: str, probability: float) -> bytes:
     """A line of a table."""
     return f"{other} {given} {probability:.7f}\n".encode()
-
-
-def read_table(lines: Iterable[bytes]) -> Iterator[tuple[str, str, float]]:
-    """The inverse of `table_line`."""
-    for line in lines:
-        other, given, probability = line.decode().split(" ")
-        yield other, given, float(probability)

@@ -30,7 +30,8 @@ SEPARATING = frozenset(BLOCKS.split(" "))
 NATIVE = frozenset(("ph", "bpt", "ept", "it"))
 """Elements of XLIFF 1.2 whose content is code, not text."""
 PAIRED = {"bpt": "ept", "bx": "ex", "sc": "ec"}
-"""Elements of XLIFF that open a span, and those that close it; their ids are the same."""
+OPENS = {end: start for start, end in PAIRED.items()}
+"""Elements of XLIFF and TMX that open a span, and those that close it; their ids are the same."""
 BOOLEAN = (
     "allowfullscreen|async|autofocus|autoplay|checked|controls|default|defer|disabled|download|"
     "formnovalidate|hidden|ismap|itemscope|loop|multiple|muted|nomodule|novalidate|nowrap|open|"
@@ -53,7 +54,10 @@ CLOSINGS = {"<!--": "-->", "<![CDATA[": "]]>", "<?": "?>"}
 MAX_DEPTH = 200
 """Elements that may contain each other; tags deeper than this have no partner."""
 NAME_AT_START = re.compile(rf"<({NAME})")
-ID = re.compile(r"""\s(?:rid|id|startRef)\s*=\s*["']?([^"'\s/>]+)""")
+REFERENCE, ID = (
+    re.compile(rf"""\s(?:{names})\s*=\s*["']?([^"'\s/>]+)""") for names in ("rid|startRef", "id|i")
+)
+"""Attributes of XLIFF and TMX that say which tags open and close the same span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +146,22 @@ def token_of(match: "re.Match[str]", text: str) -> Token:
     separates = name in SEPARATING
     if match["end"]:
         return Token(text, "close", name, separates)
-    identifier = ID.search(text)
-    key = f"{name} {identifier[1]}" if identifier and name in PAIRED else name
+    key = key_of(name, text)
     if name in PAIRED and match["empty"]:
         return Token(text, "open", key, separates)
-    if closes := next((one for one, other in PAIRED.items() if other == name), None):
-        return Token(text, "close", f"{closes} {identifier[1] if identifier else ''}", separates)
+    if name in OPENS:
+        return Token(text, "close", key, separates)
     is_single = not name or match["empty"] or name in VOID
     return Token(text, "single" if is_single else "open", key, separates)
+
+
+def key_of(name: str, text: str) -> str:
+    """The key of a tag; tags that open and close a span of XLIFF have the same."""
+    start = OPENS.get(name, name)
+    if start not in PAIRED:
+        return name
+    identifier = REFERENCE.search(text) or ID.search(text)
+    return f"{start} {identifier[1]}" if identifier else start
 
 
 def native(token: Token, text: str, end: int) -> tuple[Token, int]:
@@ -160,15 +172,8 @@ def native(token: Token, text: str, end: int) -> tuple[Token, int]:
         return token, end
     stop = close + len(f"</{name}>")
     whole = token.text + text[end:stop]
-    kind: Kind = "single"
-    key = name
-    if name in PAIRED:
-        kind, key = "open", token.key
-    elif name in PAIRED.values():
-        opens = next(one for one, other in PAIRED.items() if other == name)
-        identifier = ID.search(token.text)
-        kind, key = "close", f"{opens} {identifier[1] if identifier else ''}"
-    return Token(whole, kind, key, token.separates), stop
+    kind: Kind = "open" if name in PAIRED else "close" if name in OPENS else "single"
+    return Token(whole, kind, key_of(name, token.text), token.separates), stop
 
 
 def read_markup(text: str, target: str = "") -> Markup:

@@ -1,7 +1,7 @@
 """Tags, spans of characters and markup of source texts, carried over line by line."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -79,28 +79,38 @@ def inline_lines(rows: Iterable[Row], resolved: Resolved) -> Iterator[str]:
 
 
 def bio_lines(rows: Iterable[Row], tags: str, resolved: Resolved, scheme: Scheme) -> Iterator[str]:
-    """Tags of the words of every target, by those at ``tags``; those of a blank pair are lost.
-
-    Tags count words between white space, also where links count tokens.
+    """Tags of the words of every target, by those at ``tags``; see `carry_tags`.
 
     Errors: `InputError` at a line that does not fit its pair, or when there are more or fewer lines
     than pairs.
     """
     for number, line, links, work in with_lines(rows, tags):
-        words = line.decode(errors="backslashreplace").split()
-        sizes = tuple(num_words(side) for side in (work.src, work.tgt))
-        if len(words) != sizes[0] and not work.is_blank:
-            expected = f"expected {sizes[0]} tags, one for each source word"
-            raise InputError(tags, number, f"{expected}, found {len(words)}")
+        given = line.decode(errors="backslashreplace").split()
         try:
-            spans = read_bio(words)
+            yield " ".join(carry_tags(given, links, work, resolved, scheme))
         except ValueError as error:
             raise InputError(tags, number, str(error)) from error
-        if work.is_blank:
-            resolved.lost += len(spans)
-            spans = []
-        found = project_spans(spans, place_links(links, work.src, work.tgt), sizes[1], resolved)
-        yield " ".join(write_bio(found, sizes[1], scheme))
+
+
+def carry_tags(
+    tags: Sequence[str], links: ScoredAlignment, work: Work, resolved: Resolved, scheme: Scheme
+) -> list[str]:
+    """Tags of the words of a target, by the ``tags`` of its source; those of a blank pair are lost.
+
+    Tags count words between white space, also where links count tokens.
+
+    Errors: `ValueError` at a word that is no tag, or if there are more or fewer than source words.
+    """
+    sizes = num_words(work.src), num_words(work.tgt)
+    if len(tags) != sizes[0] and not work.is_blank:
+        expected = f"expected {sizes[0]} tags, one for each source word"
+        raise ValueError(f"{expected}, found {len(tags)}")
+    spans = read_bio(tags)
+    if work.is_blank:
+        resolved.lost += len(spans)
+        spans = []
+    found = project_spans(spans, place_links(links, work.src, work.tgt), sizes[1], resolved)
+    return write_bio(found, sizes[1], scheme)
 
 
 def num_words(side: Side) -> int:
@@ -118,16 +128,14 @@ def span_lines(rows: Iterable[Row], path: str, resolved: Resolved) -> Iterator[s
     """
     for number, line, links, work in with_lines(rows, path):
         labels = read_char_spans(line, path, number)
-        if work.is_blank:
-            resolved.lost += len(labels.spans)
-            yield write_char_spans(labels, [], work.tgt_text)
-            continue
         check_spans(labels, work, path, number)
         yield write_char_spans(labels, carry_spans(labels, links, work, resolved), work.tgt_text)
 
 
 def check_spans(labels: Labels, work: Work, path: str, number: int) -> None:
-    """Raise an error if the spans are of another text than the pair's."""
+    """Raise an error if the spans are of another text than the pair's; a blank pair has none."""
+    if work.is_blank:
+        return
     text = labels.record.get("text") if isinstance(labels.record, dict) else None
     if text is not None and text != work.src_text:
         found = f"expected spans of the text {work.src_text[:40]!r}, found {str(text)[:40]!r}"

@@ -4,9 +4,8 @@ Each case that cannot be carried over unchanged is resolved by a rule, and count
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 from xalign.alignment import ScoredAlignment
@@ -125,19 +124,9 @@ def project_spans(
             claims[j][owner[i]] += p  # type: ignore[assignment]
     owners = [min(claim, key=lambda k: (-claim[k], k)) if claim else None for claim in claims]
     resolved.contested += sum(len(claim) > 1 for claim in claims)
-    places: list[list[int]] = [[] for _ in spans]
-    for j, k in enumerate(owners):
-        if k is not None:
-            places[k].append(j)
-    linked_before = [0, *accumulate(is_linked)]
+    linked = ((j, owner) for j, owner in enumerate(owners) if is_linked[j])
     found = []
-    for span, own in zip(spans, places, strict=True):
-        runs: list[list[int]] = []
-        for j in own:
-            if runs and linked_before[runs[-1][-1] + 1] == linked_before[j]:
-                runs[-1].append(j)
-            else:
-                runs.append([j])
+    for span, runs in zip(spans, runs_of(linked, len(spans)), strict=True):
         if not runs:
             resolved.lost += 1
             continue
@@ -146,3 +135,22 @@ def project_spans(
         best = max(runs, key=lambda run: run[-1] - run[0])
         found.append(LabelledSpan(span.label, best[0], best[-1] + 1))
     return sorted(found, key=lambda span: span.start)
+
+
+def runs_of(linked: Iterable[tuple[int, int | None]], count: int) -> list[list[list[int]]]:
+    """The words of each of ``count`` owners, in parts that words of others separate.
+
+    ``linked`` are the words that have links, in order, each with its owner, if it has one.
+
+    >>> runs_of([(0, 1), (2, 1), (3, None), (4, 1), (6, 0)], 2)
+    [[[6]], [[0, 2], [4]]]
+    """
+    found: list[list[list[int]]] = [[] for _ in range(count)]
+    before: int | None = None
+    for word, owner in linked:
+        if owner is not None:
+            if owner != before:
+                found[owner].append([])
+            found[owner][-1].append(word)
+        before = owner
+    return found

@@ -42,7 +42,7 @@ class CrossAlign(nn.Module):
     ``pieces`` maps piece ids (N,) to embeddings (N, D); by default a plain `nn.Embedding`. To
     align, only layers up to the alignment layer are run, and `pruned` keeps no others. A
     ``link_head``, if there is one, judges word pairs from the states of the alignment layer; a
-    ``pair_head`` compares whole sentences by those of the last self-attention layer. With
+    ``pair_head`` compares whole sentences by those of `sentence_layer`. With
     ``recompute``, activations are computed again for gradients instead of kept.
     """
 

@@ -114,8 +114,9 @@ class Int8Linear(nn.Module):
 def with_fast_projections(network: CrossAlign, *, in_int8: bool, takes: bool = False) -> CrossAlign:
     """The same network for a CPU in fp32, with faster projections; all else is shared.
 
-    Projections compute in fp32 or, with ``in_int8``, in 8-bit integers, and cannot learn. If it
-    ``takes`` those of ``network``, which then has none, less memory is needed.
+    What is shared becomes fp32 in ``network`` too. Projections compute in fp32 or, with
+    ``in_int8``, in 8-bit integers, and cannot learn. If it ``takes`` those of ``network``, which
+    then has none, less memory is needed.
     """
     lower, layers, below = copy.copy(network), [], network.norm
     for layer in network.layers:

@@ -27,21 +27,9 @@ from xalign.io.formats import WRITERS, Format
 from xalign.io.json_text import parse_json
 from xalign.links.inline_tags import project_markup
 from xalign.links.probabilities import WordProbabilities
-from xalign.links.projected_lines import (
-    Work,
-    carry_spans,
-    check_spans,
-    num_words,
-    worker,
-)
-from xalign.links.projection import (
-    Resolved,
-    Scheme,
-    project_spans,
-    read_bio,
-    write_bio,
-)
-from xalign.links.segmentation import Cut, Level, Segmented, place_links, segmenter, tokenizer
+from xalign.links.projected_lines import Work, carry_spans, carry_tags, check_spans, worker
+from xalign.links.projection import Resolved, Scheme
+from xalign.links.segmentation import Cut, Level, Segmented, segmenter, tokenizer
 from xalign.serve.batcher import BusyError, TooManyError
 
 Align = Callable[[Sequence[SentencePair]], list[WordProbabilities]]
@@ -142,7 +130,7 @@ class App:
             raise RequestError(413, f"expected at most {self.max_body} bytes, found {length}")
         try:
             found = parse_json(environ["wsgi.input"].read(length))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise RequestError(400, f"expected JSON: {error}") from error
         if not isinstance(found, dict):
             raise RequestError(400, "expected a JSON object with pairs")
@@ -252,18 +240,10 @@ def projected(
         tags = label.split() if isinstance(label, str) else label
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise RequestError(400, "expected tags as text or as a list of texts")
-        if len(tags) != num_words(work.src):
-            raise RequestError(400, f"expected {num_words(work.src)} tags, found {len(tags)}")
         try:
-            found = project_spans(
-                read_bio(tags),
-                place_links(links, work.src, work.tgt),
-                num_words(work.tgt),
-                resolved,
-            )
+            made = carry_tags(tags, links, work, resolved, scheme)
         except ValueError as error:
             raise RequestError(400, str(error)) from error
-        made = write_bio(found, num_words(work.tgt), scheme)
         return " ".join(made) if isinstance(label, str) else made
     labels = read_char_spans(json.dumps(label).encode(), "spans", 0)
     check_spans(labels, work, "spans", 0)

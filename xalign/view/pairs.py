@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xalign.alignment import Alignment, GoldAlignment, Link, ScoredAlignment, SentencePair
-from xalign.drawing.picture import Picture
+from xalign.drawing.picture import LEAST_SHOWN, Picture
 from xalign.links.metrics import Score, score_pair
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.segmentation import Segmented
-
-LEAST_SHOWN = 0.01
-"""Lowest probability that is shown of a word pair without a link."""
 
 
 @dataclass(frozen=True, slots=True)
