@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import FUZZ, tiny_aligner
 from xalign import reading
 from xalign.aligning.aligner import Aligner
+from xalign.alignment import SentencePair
 from xalign.errors import InputError, XalignError
 from xalign.io.char_spans import read_char_spans
 from xalign.io.files import Source
@@ -132,6 +134,7 @@ def read_two(path: Path) -> None:
     consumed(read_two_files(lines, reversed(lines), "a", "b", lambda _: None))
 
 
+EMPTY = SentencePair((), ())
 FUZZED: dict[str, Callable[[Path], object]] = {
     "pairs": lambda path: consumed(reading.read_pairs(path)),
     "two files": read_two,
@@ -141,7 +144,9 @@ FUZZED: dict[str, Callable[[Path], object]] = {
     "matrices": lambda path: consumed(read_matrices(str(path))),
     "arrays": lambda path: consumed(read_matrices(str(path.rename(path.with_suffix(".npz"))))),
     "spans": lambda path: [read_char_spans(line, "s", 1) for line in Source(str(path))],
-    "links to learn": lambda path: consumed(corpora.read_given_links(str(path))),
+    "links to learn": lambda path: consumed(
+        corpora.with_given_links(repeat(EMPTY, 1000), "pairs", str(path))
+    ),
     **{
         suffix: lambda path, suffix=suffix: consumed(  # type: ignore[misc]
             Source(str(path.rename(path.with_suffix(suffix))))

@@ -115,7 +115,7 @@ class BadLines:
         if self.count <= NAMED_LINES:
             self.say(f"{error}; {self.outcome}")
         if self.count == NAMED_LINES + 1:
-            self.say("more bad lines follow; they are counted below")
+            self.say("more bad lines follow")
         if self.rejects:
             place = f"{error.path}:{error.line}\t{error.message}\t"
             self.rejects.write(place.encode(errors="surrogateescape") + error.raw + b"\n")

@@ -316,7 +316,7 @@ def bench_training(corpus: str, rounds: int, threads: int | None, batch_pieces: 
         start = load(E5_SMALL, training_depth(E5_SMALL))
         network, teacher = start.network, load(E5_SMALL).network.requires_grad_(False)
         head, sizes = TLMHead(network.config), network.config
-        data = open_corpus(corpus, start.tokenizer, Path(folder), Preparation(max_pieces=128))
+        data = open_corpus((corpus,), start.tokenizer, Path(folder), Preparation(max_pieces=128))
         sampler = Sampler([data], [1.0], budget=batch_pieces, seed=1)
         batch = [data.example(k, start.tokenizer) for [(_, k)] in next(sampler.batches())]
         pieces = sum(example.num_pieces for example in batch)

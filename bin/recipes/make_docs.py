@@ -24,7 +24,7 @@ CLI_HEAD = """\
 # The command line
 
 `bin/fix` writes this page from `xalign --help`; do not edit it. An option without a default is
-off, or has to be given where the table says so. `xalign help COMMAND` shows a command in the
+off, or the program chooses, as its text says. `xalign help COMMAND` shows a command in the
 terminal; `--debug` (show the traceback of an error),
 `--trust-links` (follow links from a model folder to other folders) and `--version` may stand
 anywhere.
@@ -40,6 +40,10 @@ here is imported from `xalign` itself:
 
 ```
 """
+MADE_OTHERWISE = ("Aligner",)
+"""Classes whose constructor is not for users."""
+INTERNAL = ("from_settings", "from_checkpoint", "run")
+"""Methods for the other modules of xalign, which take values that `xalign` does not export."""
 ROLE = re.compile(r"``(.+?)``", re.DOTALL)
 
 
@@ -168,7 +172,8 @@ def api_page() -> str:
     for name in xalign.__all__:
         value = getattr(xalign, name)
         parts.append(f"## `{name}`\n")
-        parts.append(f"```python\n{signature(name, value)}\n```\n")
+        if name not in MADE_OTHERWISE:
+            parts.append(f"```python\n{signature(name, value)}\n```\n")
         parts.append(markdown(inspect.getdoc(value) or ""))
         if inspect.isclass(value) and not issubclass(value, Exception):
             parts += list(members(name, value))
@@ -179,7 +184,11 @@ def members(owner: str, kind: type) -> Iterator[str]:
     """Public methods and properties of a class that have docstrings."""
     for name, value in vars(kind).items():
         plain = value.__func__ if isinstance(value, classmethod) else value
-        if name.startswith("_") or not (inspect.isfunction(plain) or isinstance(plain, property)):
+        if (
+            name.startswith("_")
+            or name in INTERNAL
+            or not (inspect.isfunction(plain) or isinstance(plain, property))
+        ):
             continue
         yield f"### `{owner}.{name}`\n"
         if inspect.isfunction(plain):

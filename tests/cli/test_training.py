@@ -172,16 +172,34 @@ def test_an_encoder_gets_the_depth_that_the_paper_gives_to_it(encoder: str, tmp_
     assert (layers, network["align_layer"]) == ([1, 2], 2)
 
 
+def test_sentences_may_be_in_two_files(encoder: str, tmp_path: Path) -> None:
+    sides = zip(*(line.split(" ||| ") for line in CORPUS.read_text().splitlines()), strict=True)
+    for name, lines in zip("st", sides, strict=True):
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    files = ["-s", tmp_path / "s", "-t", tmp_path / "t"]
+    done = run("train", "-m", encoder, *files, "-o", tmp_path / "two", "--steps", "1", *SMALL)
+    assert done.exit_code == 0, done.stderr
+    assert f"-s {tmp_path / 's'} -t {tmp_path / 't'} -o" in done.stderr
+    run("train", "-m", encoder, "-i", CORPUS, "-o", tmp_path / "one", "--steps", "1", *SMALL)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+    done = run("train", "-m", encoder, "-o", tmp_path / "none")
+    assert (done.exit_code, "give sentence pairs: -i FILE" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--weight", "1", "--weight", "2"], "give a positive --weight once for each -i"),
-        (["--weight", "-1"], "give a positive --weight once for each -i"),
-        (["--links", "a", "--links", "b"], "give --links once for each -i, in the same order"),
+        (["--weight", "1", "--weight", "2"], "give a positive --weight once for each corpus"),
+        (["--weight", "-1"], "give a positive --weight once for each corpus"),
+        (["--links", "a", "--links", "b"], "give --links once for each corpus, in the same order"),
+        (["-s", "a"], "give -s and -t as often as each other"),
+        (["-s", "a", "-t", "-"], "training reads its files more than once"),
         (
-            ["--label-threshold", "1", "--label-threshold", "1"],
-            "give --label-threshold once for each -i",
+            ["--label-threshold", "0.5", "--label-threshold", "0.5"],
+            "give --label-threshold once for each corpus",
         ),
+        (["--label-threshold", "5"], "--label-threshold: expected a number from 0 to 0.999"),
         (
             ["--label-threshold", "0.5", "--links", "a"],
             "--label-threshold is for a teacher's links, and there are none",

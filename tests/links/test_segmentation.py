@@ -13,6 +13,7 @@ from xalign.links.segmentation import (
     Pieces,
     cut_raw,
     join_pieces,
+    parse_languages,
     segmenter,
     tokenizer,
     words_at,
@@ -151,3 +152,18 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sacremoses", None)
     with pytest.raises(XalignError, match="needs sacremoses: pip install sacremoses"):
         tokenizer("moses", "en")
+
+
+def test_regions_of_languages_are_dropped() -> None:
+    assert parse_languages("FR,en_US") == parse_languages(" fr-CA , en") == ("fr", "en")
+    for text in ("fr", "french,english", "fr,en,de", "fr,"):
+        with pytest.raises(ValueError, match="expected two languages as codes, such as de,en"):
+            parse_languages(text)
+
+
+def test_languages_without_rules_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("sacremoses", reason="sacremoses is not installed")
+    with caplog.at_level("WARNING"):
+        cuts = [tokenizer("moses", code) for code in ("fra", "mni", "sw", "fr")]
+    assert [record.args[0] for record in caplog.records if record.args] == ["fra"]  # type: ignore[index]
+    assert cuts[3]("L'ami") == ["L'", "ami"]

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import tiny_tokenizer
+from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
+from xalign.io.formats import WRITERS, AlignedPair, Format
 from xalign.training.augment import UNKNOWN
 from xalign.training.corpora import Corpus, Preparation, open_corpus
 from xalign.training.settings import Augmentation
@@ -21,7 +23,7 @@ PREPARATION = Preparation(max_pieces=64)
 def small(tmp_path: Path, text: str = LINES, name: str = "corpus.txt") -> Corpus:
     """A corpus of a few lines."""
     (tmp_path / name).write_text(text)
-    return open_corpus(str(tmp_path / name), tiny_tokenizer(), tmp_path / "cache", PREPARATION)
+    return open_corpus((str(tmp_path / name),), tiny_tokenizer(), tmp_path / "cache", PREPARATION)
 
 
 def test_a_corpus_gives_back_the_pieces_of_its_pairs(tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_a_corpus_without_pairs_is_an_error(tmp_path: Path, text: str) -> None:
 
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
-        open_corpus(str(tmp_path / "none.txt"), tiny_tokenizer(), tmp_path, PREPARATION)
+        open_corpus((str(tmp_path / "none.txt"),), tiny_tokenizer(), tmp_path, PREPARATION)
 
 
 LINKED = "a b ||| c d e\nf ||| g\n ||| \nh i ||| j k\n"
@@ -77,7 +79,7 @@ def linked(tmp_path: Path, links: str, **changes: Any) -> Corpus:
     (tmp_path / "pairs.talp").write_text(links)
     preparation = Preparation(**{"max_pieces": 64, **changes})
     files = str(tmp_path / "pairs.txt"), str(tmp_path / "pairs.talp")
-    return open_corpus(files[0], tiny_tokenizer(), tmp_path / "cache", preparation, files[1])
+    return open_corpus((files[0],), tiny_tokenizer(), tmp_path / "cache", preparation, files[1])
 
 
 def given(corpus: Corpus) -> list[list[list[float]]]:
@@ -98,6 +100,34 @@ def test_links_may_come_with_probabilities(tmp_path: Path) -> None:
     assert given(corpus) == [[], [[0, 0, 0.25]], [[0, 1, 1], [1, 0, 1]]]
 
 
+@pytest.mark.parametrize("format", ["jsonl", "naacl", "giza", "tsv"])
+def test_links_may_be_in_any_format_of_align(format: Format, tmp_path: Path) -> None:
+    found = [{(0, 2): 0.5, (1, 0): 1.0}, {(0, 0): 0.75}, {}, {}]
+    pairs = [SentencePair.from_text(*line.split(" ||| ")) for line in LINKED.splitlines()]
+    rows = [
+        AlignedPair(pair, ScoredAlignment(links)) for pair, links in zip(pairs, found, strict=True)
+    ]
+    text = "".join(WRITERS[format](number, row) for number, row in enumerate(rows, 1))
+    p = [0.5, 0.75] if format in ("jsonl", "naacl") else [1, 1]
+    assert given(linked(tmp_path, text)) == [[[0, 2, p[0]], [1, 0, 1]], [[0, 0, p[1]]], []]
+
+
+def test_a_corpus_may_be_two_files(tmp_path: Path) -> None:
+    one = linked(tmp_path, "0-0 1p2\n0-0\n\n\n")
+    sides = list(zip(*(line.split(" ||| ") for line in LINKED.splitlines()), strict=True))
+    files = tuple(str(tmp_path / f"text.{name}") for name in ("src", "tgt"))
+    for path, lines in zip(files, sides, strict=True):
+        Path(path).write_text("\n".join(lines) + "\n")
+    links = str(tmp_path / "pairs.talp")
+    cache, preparation = tmp_path / "cache", Preparation(max_pieces=64)
+    two = open_corpus(files, tiny_tokenizer(), cache, preparation, links)
+    assert (two.ids.tolist(), given(two)) == (one.ids.tolist(), given(one))
+    assert two.sha256 != one.sha256
+    Path(files[1]).write_text("c d e\n")
+    with pytest.raises(InputError, match=r"text\.tgt:2: expected a line .* same number of lines"):
+        open_corpus(files, tiny_tokenizer(), cache, preparation, links)
+
+
 def test_without_a_file_of_links_none_are_given(tmp_path: Path) -> None:
     assert small(tmp_path).example(0, tiny_tokenizer()).links is None
 
@@ -109,7 +139,7 @@ def test_held_out_lines_and_cut_words_take_their_links_along(tmp_path: Path) -> 
     (tmp_path / "end.talp").write_text("0-0 1-1\n")
     shorter = Preparation(max_pieces=64, augmentation=Augmentation(drop_final=1.0))
     files = str(tmp_path / "end.txt"), str(tmp_path / "end.talp")
-    corpus = open_corpus(files[0], tiny_tokenizer(), tmp_path / "cache", shorter, files[1])
+    corpus = open_corpus((files[0],), tiny_tokenizer(), tmp_path / "cache", shorter, files[1])
     assert given(corpus) == [[[0, 0, 1]]]
     assert len(corpus.example(0, tiny_tokenizer()).src) == 3
 

@@ -16,13 +16,13 @@ def small(tmp_path: Path) -> Corpus:
     """A corpus of two pairs."""
     path = tmp_path / "small.txt"
     path.write_text("ab c ||| d\nab ||| ef gh\n")
-    return open_corpus(str(path), tiny_tokenizer(), tmp_path, Preparation(max_pieces=64))
+    return open_corpus((str(path),), tiny_tokenizer(), tmp_path, Preparation(max_pieces=64))
 
 
 def examples(tmp_path: Path) -> Corpus:
     """The hundred example pairs."""
     return open_corpus(
-        str(EXAMPLES / "de-en.txt"), tiny_tokenizer(), tmp_path, Preparation(max_pieces=512)
+        (str(EXAMPLES / "de-en.txt"),), tiny_tokenizer(), tmp_path, Preparation(max_pieces=512)
     )
 
 

@@ -118,9 +118,7 @@ def test_few_gold_links_choose_no_threshold(caplog: pytest.LogCaptureFixture) ->
     few, enough = (DevSet("dev", (pair,) * n, (gold,) * n) for n in (1, 2))
     found = stage_2_choices(tiny_checkpoint(rule), "words", None, [few])
     assert found == Choices((3,), (0.2,), (0.3,), calibrate=False)
-    expected = (
-        "250 gold links are too few to choose a threshold by (500 are needed): it stays at 0.3"
-    )
+    expected = "250 gold links are too few to choose a threshold by (500 are needed): it is 0.3"
     assert expected in caplog.text
     assert stage_2_choices(tiny_checkpoint(rule), "words", None, [enough]).calibrate
     assert len(stage_2_choices(tiny_checkpoint(rule), "words", None, [enough]).thresholds) > 1

@@ -119,7 +119,10 @@ def test_a_tuned_model_is_calibrated_unless_it_knows_no_probabilities() -> None:
 
 def test_a_development_set_needs_gold_for_every_pair(tmp_path: Path) -> None:
     (tmp_path / "dev.txt").write_text("a ||| b\n")
-    with pytest.raises(InputError, match=r"dev\.talp: cannot be read"):
+    with pytest.raises(
+        InputError,
+        match=r"dev\.txt: its gold links are expected in .*dev\.talp, which is not there",
+    ):
         open_dev_set(str(tmp_path / "dev.txt"))
     (tmp_path / "dev.talp").write_text("0-0\n0-0\n")
     with pytest.raises(InputError, match=r"dev\.talp: expected 1 lines, as many as .* found 2"):

@@ -78,11 +78,9 @@ class Counts:
 class Aligner:
     """Links words of sentence pairs; see `from_pretrained`.
 
-    On a CPU, the same pair gets the same links in any batch, order, and number of threads.
-    ``counts`` has the numbers of pairs over all calls. Each of the ``devices`` aligns in
-    ``threads`` threads, each of which takes batches of ``batch_pieces`` pieces. Where a precision
-    below fp32 does not suffice for a pair, it is aligned in fp32, with the model that ``reload``
-    returns; the checkpoint that was given is then used up.
+    On a CPU, the same pair gets the same links in any batch, order, and number of threads. Where a
+    precision below fp32 does not suffice for a pair, it is aligned in fp32. ``counts`` has the
+    numbers of pairs over all calls.
 
     >>> aligner = Aligner.from_pretrained()
     >>> print(aligner.align_pair("das Haus ist klein", "the house is small"))
@@ -100,6 +98,12 @@ class Aligner:
         compiled: bool = False,
         reload: Callable[[], Checkpoint] | None = None,
     ) -> None:
+        """Make an aligner of a ``checkpoint``.
+
+        Each of the ``devices`` aligns in ``threads`` threads, each of which takes batches of
+        ``batch_pieces`` pieces. For pairs that need fp32, ``reload`` returns the model again; the
+        checkpoint that was given is then used up.
+        """
         takes = reload is not None and len(devices) == 1
         networks = [
             network_on(device, checkpoint, precision, compiled, takes=takes) for device in devices
@@ -130,9 +134,21 @@ class Aligner:
         batch_pieces: int | None = None,
         compiled: bool = False,
     ) -> "Aligner":
-        """Aligner of the model that xalign comes with (``default``), or of a folder or hub name.
+        """Aligner of a model.
 
-        The arguments are the fields of `AlignerSettings`.
+        - ``model``: ``default``, the one that xalign comes with, or a folder or hub name.
+        - ``layer``: reads links off another layer of an encoder that was never trained to align.
+        - ``threshold``: replaces that of the model's rule (an argmax becomes eq. 10); it applies
+          to the probabilities that `Aligner.probabilities` returns.
+        - ``device``: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, several separated by commas,
+          or ``all`` GPUs.
+        - ``precision`` of the layers' matrix products: ``fp32``, ``int8`` (CPU), ``bf16``,
+          ``fp16``, or ``auto``.
+        - ``threads`` (CPU): by default the number of usable cores.
+        - ``batch_pieces``: pieces that each thread aligns at once, by default 1,024 on a CPU; on
+          a GPU by the memory that is free, and fewer where it does not suffice.
+        - ``compiled``: `torch.compile` compiles the layers first, once for batches of all sizes;
+          it needs a C++ compiler.
 
         Errors: `ModelError`, `DeviceError`.
         """

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 
 import torch
 
+from xalign.aligning.settings import DEVICE
 from xalign.errors import DeviceError
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+    if not DEVICE.fullmatch(name):
         raise DeviceError(f"expected the device auto, cpu, cuda, cuda:N or mps, found {name!r}")
     if name == "mps" and not torch.backends.mps.is_available():
         found = "this machine, or this torch, has no GPU of Apple's"

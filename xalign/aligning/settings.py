@@ -1,5 +1,6 @@
 """Settings of aligning, which are also the options of `xalign align`."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from xalign.links.segmentation import Level, Pieces, Rule
 from xalign.model.config import Precision
 from xalign.settings import Setting
 
+DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 Engine = Literal["local", "ray"]
 TokenizerName = Literal["none", "moses", "icu"]
 
@@ -38,6 +40,17 @@ class Texts:
         str | None,
         Setting("Columns of source and target between TABs, such as 1,2.", panel="Words"),
     ] = None
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of all files, ``-`` for standard input."""
+        sides = [path for path in (self.source, self.target) if path is not None]
+        return [*self.input, *sides] or ["-"]
+
+    @property
+    def inputs(self) -> "Inputs":
+        """The same, whole."""
+        return Inputs(self.input, self.source, self.target, self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +145,7 @@ class Workers:
 class AlignerSettings:
     """A model, how to read links off it, and the machine that it runs on.
 
-    ``model`` is ``default``, a folder or a hub name. ``layer`` reads links off another layer of an
-    encoder that was never trained to align. ``threshold`` replaces that of the model's rule (an
-    argmax becomes eq. 10); it applies to the probabilities that `Aligner.probabilities` returns.
-
-    ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, several separated by commas, or
-    ``all`` GPUs. ``precision`` is that of the layers' matrix products: ``fp32``, ``int8`` (CPU),
-    ``bf16``, ``fp16``, or ``auto``, see `choose_precision`. ``threads`` (CPU) is by default the
-    number of usable cores. ``batch_pieces`` is the number of pieces that each thread aligns at
-    once; on a GPU it shrinks where memory does not suffice. With ``compiled``, `torch.compile`
-    compiles the layers first, once for batches of all sizes; it needs a C++ compiler.
+    The fields are the arguments of `xalign.aligning.aligner.Aligner.from_pretrained`.
     """
 
     model: Annotated[
@@ -154,7 +158,12 @@ class AlignerSettings:
         int | None, Setting("Layer to read links off, for an encoder never trained to align.")
     ] = None
     threshold: Annotated[
-        float | None, Setting("Link words whose probability exceeds this.", min=0, max=0.999)
+        float | None,
+        Setting(
+            "Link words whose probability exceeds this; default: the model's own.",
+            min=0,
+            max=0.999,
+        ),
     ] = None
     device: Annotated[
         str, Setting("auto, cpu, cuda, cuda:N, mps, several with commas, or all.", panel="Machine")
@@ -177,3 +186,14 @@ class AlignerSettings:
             panel="Machine",
         ),
     ] = False
+
+
+def parse_device(names: str) -> str:
+    """``names`` of devices, if they can be such.
+
+    Errors: `ValueError`.
+    """
+    if names not in ("auto", "all") and not all(map(DEVICE.fullmatch, names.split(","))):
+        expected = "expected auto, cpu, cuda, cuda:N, mps, several with commas, or all"
+        raise ValueError(f"{expected}, found {names!r}")
+    return names

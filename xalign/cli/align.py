@@ -9,7 +9,7 @@ import typer
 
 from xalign.aligning.settings import AlignerSettings, Inputs, Wanted, Words, Workers
 from xalign.alignment import SentencePair
-from xalign.cli.inputs import check_first_lines
+from xalign.cli.inputs import check_first_lines, check_model, usable, with_files
 from xalign.cli.job import Job, check_failed, run_job
 from xalign.cli.options import grouped
 from xalign.cli.usage import COMMON
@@ -19,7 +19,6 @@ from xalign.io.journal import JOURNAL, PARTIAL, beside
 from xalign.io.outputs import check_outputs
 from xalign.links.segmentation import Cut
 from xalign.progress import Meter, status_line
-from xalign.weights.names import check_name
 
 Files = Annotated[
     list[str] | None,
@@ -92,7 +91,7 @@ def align(
     Each line is `source ||| target` or `source TAB target`; spaces separate words. A line that
     cannot be read gives an empty line, and is counted.
     """
-    inputs = replace(inputs, input=(*inputs.input, *(files or ())))
+    inputs = with_files(inputs, files)
     if strict and lenient:
         raise typer.BadParameter("give --strict or --lenient, not both")
     count = workers.workers
@@ -101,7 +100,9 @@ def align(
     check_files(job)
     if resume:
         check_resume(job, workers)
-    check_name(settings.model)
+    check_model(settings)
+    if words.level == "tokens" and wanted.format in ("pharaoh", "scored", "naacl") and not quiet:
+        say(f"links count tokens, which {wanted.format} leaves out; --format tsv or jsonl has them")
     bad = BadLines(strict, is_lenient=lenient)
     if workers.engine == "local":
         run_job(job, SentencePair.from_text if job.is_plain else cutter(words), bad)
@@ -172,12 +173,10 @@ def cutter(words: Words) -> Callable[[str, str], Any]:
 
 def tokenizers(name: Any, languages: str) -> tuple[Cut, Cut]:
     """Tokenizers of both sides of raw text."""
-    from xalign.links.segmentation import tokenizer
+    from xalign.links.segmentation import parse_languages, tokenizer
 
-    codes = [code.strip() for code in languages.split(",")]
-    if len(codes) != 2:
-        raise typer.BadParameter(f"expected two --languages such as de,en, found {languages!r}")
-    return tokenizer(name, codes[0]), tokenizer(name, codes[1])
+    src, tgt = usable("--languages", parse_languages, languages)
+    return tokenizer(name, src), tokenizer(name, tgt)
 
 
 def align_by_ray(

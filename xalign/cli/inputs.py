@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 import typer
 
-from xalign.aligning.settings import Inputs
+from xalign.aligning.settings import AlignerSettings, Inputs, Texts, parse_device
 from xalign.alignment import SentencePair
 from xalign.console import BadLines, is_terminal, say
 from xalign.errors import InputError
@@ -18,11 +18,45 @@ from xalign.io.pairs import Columns, parse_columns, read_as, read_two_as
 from xalign.io.shard import Shard, open_shards, parse_shard
 from xalign.io.sniff import advice, kind_of
 from xalign.links.notices import Watched
+from xalign.training.settings import Text
+from xalign.weights.names import check_name
 
 Pair = TypeVar("Pair")
 Part = Source | Shard
 FIRST_LINES = 1000
 """If none of this many lines can be read, the file is taken for something else."""
+
+
+SomeTexts = TypeVar("SomeTexts", bound=Texts | Text)
+
+
+def with_files(texts: SomeTexts, files: Sequence[str] | None) -> SomeTexts:
+    """``texts`` with the files that stand on the command line without an option."""
+    return replace(texts, input=(*texts.input, *(files or ())))
+
+
+def check_model(settings: AlignerSettings) -> None:
+    """Stop if there is no such model or device, before anything slow is done.
+
+    Errors: `ModelError`, `typer.BadParameter`.
+    """
+    usable("--device", parse_device, settings.device)
+    check_name(settings.model)
+
+
+def check_unused(settings: AlignerSettings) -> None:
+    """Stop if there are settings of a model where links are given.
+
+    Errors: `typer.BadParameter`.
+    """
+    usual = AlignerSettings()
+    for field in fields(settings):
+        if getattr(settings, field.name) != getattr(usual, field.name):
+            advice = "leave it out"
+            if field.name == "threshold":
+                advice = "for given ones use xalign rethreshold"
+            option = f"--{field.name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} is for links that are made here; {advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +98,11 @@ def open_pairs(
     if inputs.source is not None or inputs.target is not None:
         watched.one_file = False
         return open_two_files(inputs, bad, watched, skip)
-    columns = usable(parse_columns, inputs.columns) if inputs.columns else None
+    columns = usable("--columns", parse_columns, inputs.columns) if inputs.columns else None
     paths = inputs.input or ("-",)
     if paths.count("-") > 1:
         raise typer.BadParameter("only one -i can be standard input")
-    shard = usable(parse_shard, inputs.shard) if inputs.shard else None
+    shard = usable("--shard", parse_shard, inputs.shard) if inputs.shard else None
     parts = open_parts(paths, shard, inputs.max_line_bytes)
     for part in parts:
         skip -= part.skip(skip)
@@ -109,7 +143,7 @@ def open_two_files(
     if not inputs.shard:
         src, tgt = open_parts([source, target], None, size)
     else:
-        number, total = usable(parse_shard, inputs.shard)
+        number, total = usable("--shard", parse_shard, inputs.shard)
         (src,) = open_shards([source], number, total, size)
         # the last shard also finds lines beyond the end
         tgt = Shard(Source(target, size), src.start, None if number == total else src.count)
@@ -191,9 +225,9 @@ def check_first_lines(path: str) -> None:
             pass
 
 
-def usable(parse: Callable[[str], Any], text: str) -> Any:
+def usable(option: str, parse: Callable[[str], Any], text: str) -> Any:
     """Parse an option's ``text``; a `ValueError` of ``parse`` becomes an error of usage."""
     try:
         return parse(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"{option}: {error}") from error

@@ -58,8 +58,7 @@ class Job:
     @property
     def read(self) -> list[str]:
         """Paths of all inputs."""
-        sides = [path for path in (self.inputs.source, self.inputs.target) if path is not None]
-        return [*self.inputs.input, *sides] or ["-"]
+        return self.inputs.files
 
     @property
     def written(self) -> list[str]:
@@ -161,7 +160,7 @@ def usual_workers(job: Job) -> int:
     from xalign.aligning.devices import choose_devices, free_memory, usable_cores
 
     size = sum(Path(path).stat().st_size for path in job.read if Path(path).is_file())
-    _, parts = usable(parse_shard, job.inputs.shard) if job.inputs.shard else (1, 1)
+    _, parts = usable("--shard", parse_shard, job.inputs.shard) if job.inputs.shard else (1, 1)
     if size < parts * LARGE_BYTES or job.wanted.line_buffered:
         return 1
     devices = choose_devices(job.settings.device)

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -34,6 +35,12 @@ def check_sides(path: str, reverse: str) -> None:
         raise InputError(reverse, 0, f"its sides are those of {path}, exchanged; run: {advice}")
 
 
+def tell_of_terminal(paths: Sequence[str | None]) -> None:
+    """Say that links are read from the terminal, if they are."""
+    if "-" in paths and is_terminal(sys.stdin):
+        say("reading links from the terminal; end with Ctrl-D")
+
+
 def tell_open(found: "FoundLinks") -> None:
     """Say that pairs at the end of a file may be missing, if its format does not count them."""
     if found.is_open:
@@ -41,9 +48,13 @@ def tell_open(found: "FoundLinks") -> None:
 
 
 def symmetrize(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="Links, as with -i, then -j.", show_default=False),
+    ] = None,
     input: Annotated[
-        str, typer.Option("-i", "--input", help="Links of one direction, in Pharaoh format.")
-    ],
+        str | None, typer.Option("-i", "--input", help="Links of one direction.")
+    ] = None,
     reverse: Annotated[
         str | None, typer.Option("-j", "--reverse", help="Links of the other direction.")
     ] = None,
@@ -73,6 +84,7 @@ def symmetrize(
     xalign symmetrize -i forward.align -j reverse.align > both.align
     xalign symmetrize -i forward.align -j reverse.align -c intersect
     xalign symmetrize -i de-en.align -c invert > en-de.align
+    xalign symmetrize -i links.jsonl -c convert > links.align
 
     One line in, one line out. Both files are source-target, as `fast_align` and `fast_align -r`
     print them, in any format of `xalign align`. On a line with ` ||| `, links are what follows the
@@ -83,6 +95,11 @@ def symmetrize(
     from xalign.links.symmetrize import Method, invert
     from xalign.links.symmetrize import symmetrize as join
 
+    more = list(files or ())
+    input = input or (more.pop(0) if more else None)
+    reverse = reverse or (more.pop(0) if more else None)
+    if input is None or more:
+        raise typer.BadParameter("give links: -i FILE, and -j FILE for the other direction")
     is_alone = command in ("invert", "convert")
     if is_alone != (reverse is None):
         raise typer.BadParameter(f"{command} takes {'-i alone' if is_alone else '-i and -j'}")
@@ -91,6 +108,7 @@ def symmetrize(
     check_outputs([output_path], [input, reverse])
     if reverse is not None:
         check_sides(input, reverse)
+    tell_of_terminal([input, reverse])
     with output(output_path) as out, closing(Source(input)) as one:
         found = find_links(one, one.name)
         if reverse is None:
@@ -112,9 +130,12 @@ def rethreshold(
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Keep links whose probability exceeds this.")
     ],
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Links, as with -i.", show_default=False)
+    ] = None,
     input: Annotated[
-        str, typer.Option("-i", "--input", help="Links with their probabilities.")
-    ] = "-",
+        str | None, typer.Option("-i", "--input", help="Links with their probabilities.")
+    ] = None,
     output_path: Annotated[
         str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")
     ] = "-",
@@ -131,7 +152,11 @@ def rethreshold(
     from xalign.io.links import find_links
     from xalign.io.pharaoh import pharaoh
 
+    if file and input:
+        raise typer.BadParameter("give one file of links")
+    input = input or file or "-"
     check_outputs([output_path], [input])
+    tell_of_terminal([input])
     with output(output_path) as out, closing(Source(input)) as source:
         found = find_links(source, source.name)
         for links in found.pairs:
@@ -144,7 +169,10 @@ def rethreshold(
 
 def score(
     gold: Annotated[
-        str, typer.Option("-g", "--gold", help="Gold links: talp, NAACL/WPT or XL-WA.")
+        str,
+        typer.Option(
+            "-g", "--gold", help="Gold links: talp, NAACL/WPT, XL-WA, Blinker, CzEnAli or Clear."
+        ),
     ],
     outputs: Annotated[
         list[str] | None, typer.Argument(metavar="OUTPUT", help="Outputs to score.")
@@ -187,8 +215,7 @@ def score(
         raise typer.BadParameter("only one of the files can be standard input")
     if pairs and not worst:
         raise typer.BadParameter("--pairs shows the words of --worst N; give both")
-    if "-" in paths and is_terminal(sys.stdin):
-        say("reading links from the terminal; end with Ctrl-D")
+    tell_of_terminal(paths)
     gold_links = report.open_gold(gold, gold_base)
     scored = [report.open_scored(path, gold_links, gold) for path in paths]
     for output_scored in scored:

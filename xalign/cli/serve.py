@@ -13,11 +13,11 @@ import xalign
 from xalign.aligning.settings import AlignerSettings
 from xalign.alignment import SentencePair
 from xalign.cli.align import Quiet
+from xalign.cli.inputs import check_model
 from xalign.cli.options import grouped
 from xalign.console import say
 from xalign.errors import XalignError
 from xalign.progress import Phase, status_line
-from xalign.weights.names import check_name
 
 if TYPE_CHECKING:
     from xalign.links.probabilities import WordProbabilities
@@ -43,13 +43,13 @@ def serve(
 
     \b
     xalign serve --port 8765
-    curl localhost:8765/align --json '{"pairs": [["das Haus", "the house"]]}'
+    curl localhost:8765/align -H content-type:application/json -d '{"pairs": [["ja", "yes"]]}'
 
     `POST /align` gives alignments, `POST /project` carries markup, tags and spans over, `GET
     /health` says whether the service is up. It stops at Ctrl-C or SIGTERM, when what was asked
     before is answered.
     """
-    check_name(settings.model)
+    check_model(settings)
     try:
         import waitress
     except ImportError as error:

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 import xalign
-from xalign.aligning.settings import AlignerSettings, Inputs, TokenizerName
+from xalign.aligning.settings import AlignerSettings, Texts, TokenizerName
 from xalign.alignment import Link, ScoredAlignment, SentencePair
-from xalign.cli.align import Quiet, Strict, tokenizers
-from xalign.cli.inputs import Chain, open_pairs
+from xalign.cli.align import Files, Quiet, Strict, tokenizers
+from xalign.cli.inputs import Chain, check_model, check_unused, open_pairs, with_files
 from xalign.cli.options import grouped
+from xalign.cli.usage import COMMON
 from xalign.console import BadLines, say
 from xalign.errors import InputError, XalignError
 from xalign.io.files import Source
@@ -24,15 +25,7 @@ from xalign.links.projected_lines import Row, bio_lines, inline_lines, span_line
 from xalign.links.projection import Resolved, Scheme
 from xalign.links.segmentation import Rule, words_at
 from xalign.progress import Meter, Phase, StatusLine, status_line
-from xalign.weights.names import check_name
 
-Input = Annotated[
-    str, typer.Option("-i", "--input", help="Sentence pairs; also .gz, .xz, .zst, .bz2.")
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(help="Columns of source and target between TABs, such as 1,2."),
-]
 WordRule = Annotated[
     Rule,
     typer.Option(
@@ -40,15 +33,12 @@ WordRule = Annotated[
         rich_help_panel="Words",
     ),
 ]
-OptionalInput = Annotated[
-    str | None,
-    typer.Option("-i", "--input", help="Sentence pairs; default: standard input."),
-]
 NAMES = {"moses": ("f2e", "e2f"), "marian": ("s2t", "t2s")}
 
 
+@grouped
 def lexicon(
-    input: Input,
+    texts: Annotated[Texts, COMMON],
     links: Annotated[
         str,
         typer.Option("-a", "--links", help="Their links, in any format of xalign align."),
@@ -63,23 +53,24 @@ def lexicon(
     top: Annotated[
         int | None, typer.Option(min=1, help="Keep the N most probable translations of each word.")
     ] = None,
-    columns: Columns = None,
     words: WordRule = "ascii",
+    files: Files = None,
 ) -> None:
     """Write how often each word is linked to each of its translations.
 
     \b
     xalign lexicon -i corpus.txt -a out.align
-    xalign lexicon -i corpus.txt -a out.align --names marian --top 50
+    xalign lexicon -s corpus.de -t corpus.en -a out.align --names marian --top 50
 
     There are two tables, one for each direction; a line is `translation word probability`. Moses
     writes such tables in its step 4, and Marian's extract_lex for shortlists.
     """
-    if input == links == "-":
+    texts = with_files(texts, files)
+    if [*texts.files, links].count("-") > 1:
         raise typer.BadParameter("only one of the files can be standard input")
     if output_path == "-":
         raise typer.BadParameter("lexicon writes two tables; give -o the start of their file names")
-    check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [input, links])
+    check_outputs([f"{output_path}.{name}" for name in NAMES[names]], [*texts.files, links])
     bad = BadLines(outcome="it is left out")
     total = 0
 
@@ -90,7 +81,7 @@ def lexicon(
 
     watched = Watched(pair_of, say, unicode=words == "unicode")
     with PairCounts() as counts:
-        measured, pairs = open_pairs(Inputs((input,), columns=columns), bad, watched)
+        measured, pairs = open_pairs(texts.inputs, bad, watched)
         with closing(measured):
             for pair, found in with_given_links(pairs, links, measured.name):
                 counts.add(word_links(pair, found.alignment))
@@ -105,14 +96,8 @@ def lexicon(
 
 @grouped
 def project(
+    texts: Annotated[Texts, COMMON],
     settings: Annotated[AlignerSettings, "Model"],
-    input: OptionalInput = None,
-    source: Annotated[
-        str | None, typer.Option("-s", "--source", help="Source sentences, instead of -i.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("-t", "--target", help="Target sentences, together with -s.")
-    ] = None,
     tags: Annotated[
         str | None, typer.Option("--tags", help="Tags of the source words, one line per pair.")
     ] = None,
@@ -147,9 +132,9 @@ def project(
             help="With --tokenize: both languages, such as de,en.", rich_help_panel="Words"
         ),
     ] = None,
-    columns: Columns = None,
     strict: Strict = False,
     quiet: Quiet = False,
+    files: Files = None,
 ) -> None:
     """Carry labels and markup of the source over to the target.
 
@@ -167,12 +152,15 @@ def project(
         raise typer.BadParameter("give --tags FILE, --spans FILE or --inline")
     if links is not None and tokenize != "none":
         raise typer.BadParameter("--tokenize is for links that are made here; leave out --links")
-    inputs = Inputs((input,) if input else (), source, target, columns)
-    files = [input, source, target, tags, spans, links]
-    if files.count("-") + (input is source is None) > 1:
+    texts = with_files(texts, files)
+    given = [*texts.files, tags, spans, links]
+    if given.count("-") > 1:
         raise typer.BadParameter("only one of the files can be standard input")
-    check_outputs([output_path], files)
-    check_name(settings.model)
+    check_outputs([output_path], given)
+    if links is None:
+        check_model(settings)
+    else:
+        check_unused(settings)
     resolved, bad = Resolved(), BadLines(strict)
     cuts = None if tokenize == "none" else tokenizers(tokenize, languages or "en,en")
     watched = Watched(
@@ -181,10 +169,10 @@ def project(
         is_cut=cuts is not None,
         unicode=words == "unicode",
     )
-    measured, read = open_pairs(inputs, bad, watched)
+    measured, read = open_pairs(texts.inputs, bad, watched)
     with closing(measured), output(output_path) as out, status_line(is_quiet=quiet) as line:
-        given, kept = tee(read)
-        pairs = (work.pair for work in given)
+        works, kept = tee(read)
+        pairs = (work.pair for work in works)
         if links is None:
             found = made_links(pairs, settings, measured, line)
         else:

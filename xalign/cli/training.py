@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from xalign.aligning.settings import parse_device
+from xalign.cli.align import Files
+from xalign.cli.inputs import usable, with_files
 from xalign.cli.options import Config, grouped
 from xalign.cli.usage import COMMON
 from xalign.console import say
@@ -49,6 +52,7 @@ def train(
     schedule: Annotated[Schedule, "Schedule"] = STAGE_1,
     resume: Resume = False,
     config: Config = None,
+    files: Files = None,
 ) -> None:
     """Stage 1: teach an encoder to read each sentence beside its translation (TLM).
 
@@ -62,7 +66,9 @@ def train(
     """
     from xalign.training.stages import train_tlm
 
+    text = with_files(text, files)
     check_text(text, output)
+    usable("--device", parse_device, machine.device)
     if start.model == DEFAULT_NAME:
         advice = "it starts from an encoder such as e5-small; for the default model use finetune"
         raise typer.BadParameter(f"train -m {DEFAULT_NAME}: {advice}")
@@ -70,7 +76,9 @@ def train(
     settings = TrainSettings(text=text, start=start, schedule=schedule, augmentation=augmentation)
     with training_talk(schedule.steps) as show:
         train_tlm(settings, machine, Path(output), resume=resume, show=show)
-    advice = f"xalign finetune -m {quote(output)} -i {quote(text.input[0])} -o {quote(output)}-2"
+    flags = ("-i",) if text.input else ("-s", "-t")
+    given = [f"{flag} {quote(path)}" for flag, path in zip(flags, text.corpora[0], strict=True)]
+    advice = f"xalign finetune -m {quote(output)} {' '.join(given)} -o {quote(output)}-2"
     for line in show.summary(output, advice):
         say(line)
 
@@ -89,6 +97,7 @@ def finetune(
     machine: Annotated[Machine, "Machine"],
     resume: Resume = False,
     config: Config = None,
+    files: Files = None,
 ) -> None:
     """Stage 2: teach a model links of words: its own, a better model's, or yours.
 
@@ -102,12 +111,14 @@ def finetune(
     """
     from xalign.training.stages import finetune as finetune_model
 
+    text = with_files(text, files)
     check_text(text, output)
+    usable("--device", parse_device, machine.device)
     for name in filter(None, (model, labels.teacher)):
         check_name(name)
     for name, given in (("links", labels.links), ("label-threshold", labels.label_threshold)):
-        if given and len(given) != len(text.input):
-            raise typer.BadParameter(f"give --{name} once for each -i, in the same order")
+        if given and len(given) != len(text.corpora):
+            raise typer.BadParameter(f"give --{name} once for each corpus, in the same order")
     has_teacher = not labels.links or labels.evidence or NO_FILE in labels.links
     if labels.label_threshold and not has_teacher:
         raise typer.BadParameter("--label-threshold is for a teacher's links, and there are none")
@@ -126,9 +137,13 @@ def check_text(text: Text, output: str) -> None:
         raise InputError(output, 0, "expected a folder for the run, found a file")
     if (Path(output) / "config.json").exists() and not (Path(output) / "run.json").exists():
         raise InputError(output, 0, "this folder holds a model already; name another one")
-    if "-" in (*text.input, *text.dev):
+    if len(text.source) != len(text.target):
+        raise typer.BadParameter("give -s and -t as often as each other")
+    if not text.corpora:
+        raise typer.BadParameter("give sentence pairs: -i FILE, or -s FILE and -t FILE")
+    if "-" in (*text.input, *text.source, *text.target, *text.dev):
         raise typer.BadParameter(
             "training reads its files more than once; write standard input to a file first"
         )
-    if text.weight and (len(text.weight) != len(text.input) or min(text.weight) <= 0):
-        raise typer.BadParameter("give a positive --weight once for each -i")
+    if text.weight and (len(text.weight) != len(text.corpora) or min(text.weight) <= 0):
+        raise typer.BadParameter("give a positive --weight once for each corpus")

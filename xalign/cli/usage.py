@@ -1,6 +1,7 @@
 """Usage errors in plain words: wrong values with near names, options given twice, help anywhere."""
 
 import inspect
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +16,43 @@ from xalign.console import is_closed_early, outcome, say
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """Root of the errors of usage, which versions of Typer keep in different packages."""
+EXTRA = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)")
+LIKE_AN_OPTION = re.compile(r"--?[A-Za-z][\w-]*")
+LEAVE_OUT = "nothing is learnt from the input here; leave it out"
+OTHER_ALIGNERS = "for options of another aligner see docs/coming-from.md, or xalign install-compat"
+THEIRS = {
+    "-d": LEAVE_OUT,
+    "-v": LEAVE_OUT,
+    "-r": "--direction reverse",
+    "-c": "--command",
+    "reverse": "--direction reverse",
+    "favor-diagonal": LEAVE_OUT,
+    "optimize-tension": LEAVE_OUT,
+    "variational-bayes": LEAVE_OUT,
+    "priors": LEAVE_OUT,
+    "iterations": LEAVE_OUT,
+    "cpu": "--device cpu",
+    "gpu": "--device cuda",
+    "cuda": "--device cuda",
+    "no-cuda": "--device cpu",
+    "src": "--source",
+    "tgt": "--target",
+    "trg": "--target",
+    "sep": "--columns",
+    "softmax-threshold": "--threshold",
+    "data-file": "--input",
+    "output-file": "--output",
+    "model-name-or-path": "--model",
+    "batch-size": "--batch-pieces",
+    "heuristic": "--command",
+}
+"""Options of other programs, and what to give instead."""
 ANYWHERE = ("--debug", "--trust-links", "--version")
 """Options of all commands, which may stand at any place."""
+LIKENESS = 0.7
+"""Least likeness of a name that may be meant, from 0 to 1."""
+LEAST_PERCENT = 5
+"""A larger number where a share of 1 is expected is probably a percentage."""
 COMMON = "Common"
 
 
@@ -43,6 +79,11 @@ class Command(TyperCommand):
                 again = "" if seen[option.name] == flag else f" (as {seen[option.name]} and {flag})"
                 raise typer.BadParameter(f"{flag} is given twice{again}; give it once", ctx=ctx)
             seen[option.name] = flag
+            if value is not None and LIKE_AN_OPTION.fullmatch(value):
+                advice = f"a file of this name is ./{value}"
+                raise typer.BadParameter(
+                    f"{flag}: expected a value, found the option {value!r}; {advice}", ctx=ctx
+                )
             if value is not None and (kind := self.annotations.get(option.name)):
                 check_value(flag, value, kind, ctx)
         try:
@@ -52,7 +93,7 @@ class Command(TyperCommand):
             raise
 
     def _check_names(self, ctx: Any, args: Sequence[str]) -> None:
-        """Check that long options exist, also those after the first that does not."""
+        """Check that options exist, also those after the first that does not."""
         options = self.get_params(ctx)
         known = list(ANYWHERE)
         for option in options:
@@ -60,10 +101,29 @@ class Command(TyperCommand):
         values = {value for _, _, value in given_options(options, args)}
         end = args.index("--") if "--" in args else len(args)
         for word in args[:end]:
-            flag = word.partition("=")[0]
-            if word.startswith("--") and flag not in known and word not in values:
-                meant = f"; did you mean {found!r}?" if (found := near(flag, known)) else ""
-                raise typer.BadParameter(f"there is no option {flag}{meant}", ctx=ctx)
+            flag = word.partition("=")[0] if word.startswith("--") else word[:2]
+            if LIKE_AN_OPTION.fullmatch(flag) and flag not in known and word not in values:
+                advice = advice_for(flag, known)
+                raise typer.BadParameter(f"there is no option {flag}{advice}", ctx=ctx)
+
+
+def advice_for(flag: str, known: Sequence[str]) -> str:
+    """What may be meant by an option that is not one of those that are ``known``.
+
+    >>> advice_for("--reverse", ["--resume", "--direction"])
+    '; give --direction reverse'
+    >>> advice_for("--treshold", ["--threshold"])
+    "; did you mean '--threshold'?"
+    """
+    name = flag.strip("-").replace("_", "-").lower()
+    meant = THEIRS.get(flag) or THEIRS.get(name) or ""
+    if meant.partition(" ")[0] in known:
+        return f"; give {meant}"
+    if found := near(name, [one.strip("-") for one in known if one.startswith("--")]):
+        return f"; did you mean {f'--{found}'!r}?"
+    if meant == LEAVE_OUT:
+        return f"; {meant}"
+    return "" if flag.startswith("--") else f"; {OTHER_ALIGNERS}"
 
 
 def command_class(function: Callable[..., None]) -> type[Command]:
@@ -117,7 +177,7 @@ def check_value(flag: str, value: str, annotation: Any, ctx: Any) -> None:
     if kind in (int, float):
         low, high = getattr(option, "min", None), getattr(option, "max", None)
         if not is_number(value, kind, low, high):
-            found = f"found {value!r}{as_share(value, high)}"
+            found = f"found {value!r}{as_share(value, high) if kind is float else ''}"
             raise typer.BadParameter(
                 f"{flag}: {expected_number(kind, low, high)}, {found}", ctx=ctx
             )
@@ -144,9 +204,11 @@ def expected_number(kind: type, low: float | None, high: float | None) -> str:
 
 def as_share(value: str, high: float | None) -> str:
     """Advice for a percentage where a share of 1 is expected."""
-    is_percent = high is not None and high <= 1 and is_number(value.rstrip("%"), float, 0, 100)
-    share = float(value.rstrip("%")) / 100 if is_percent else 0
-    return f"; {value.rstrip('%')}% is {share:g}" if high is not None and 0 < share <= high else ""
+    number = value.removesuffix("%")
+    least = 0 if number != value else LEAST_PERCENT
+    is_percent = high is not None and high <= 1 and is_number(number, float, least, 100)
+    share = float(number) / 100 if is_percent else 0
+    return f"; {number}% is {share:g}" if high is not None and 0 < share <= high else ""
 
 
 def near(value: str, choices: Sequence[str]) -> str | None:
@@ -161,7 +223,7 @@ def near(value: str, choices: Sequence[str]) -> str | None:
             return choice
     import difflib
 
-    return next(iter(difflib.get_close_matches(value.lower(), choices, 1, 0.6)), None)
+    return next(iter(difflib.get_close_matches(value.lower(), choices, 1, LIKENESS)), None)
 
 
 class Group(TyperGroup):
@@ -225,4 +287,5 @@ def tell(error: Any) -> None:
     else:
         message = str(error.format_message()).rstrip(".")
         message = f"{message[:1].lower()}{message[1:]}"
+        message = EXTRA.sub(r"expected no more arguments, found \1", message)
     say(f"{message}; see '{command} --help'")

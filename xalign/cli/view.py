@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from xalign.aligning.settings import AlignerSettings, Words, Workers
 from xalign.alignment import GoldAlignment
 from xalign.cli import report as scoring
 from xalign.cli.align import Files, Quiet, check_options, cutter
-from xalign.cli.inputs import open_pairs
+from xalign.cli.inputs import check_model, check_unused, open_pairs, with_files
 from xalign.cli.options import grouped
 from xalign.cli.text import check_places
 from xalign.cli.usage import COMMON
@@ -28,7 +28,6 @@ from xalign.io.outputs import Outputs, check_outputs
 from xalign.links.metrics import worst
 from xalign.links.notices import Watched
 from xalign.progress import Meter, Phase, status_line
-from xalign.weights.names import check_name
 
 if TYPE_CHECKING:
     from xalign.links.segmentation import Segmented
@@ -62,12 +61,15 @@ def view(
     format of `xalign align`; without it, the pairs are aligned. A page needs no network: it has
     curves, matrices, a threshold, scores and charts, and saves links that you correct.
     """
-    texts = replace(texts, input=(*texts.input, *(files or ())))
+    texts = with_files(texts, files)
     check(texts, compared, chosen, pages)
     check_options(words, Workers())
     given = [*texts.input, texts.source, texts.target, *compared.links, compared.gold]
     check_outputs(pages.paths, given)
-    check_name(settings.model)
+    if compared.is_aligned:
+        check_model(settings)
+    else:
+        check_unused(settings)
     if chosen.pager and not is_terminal(sys.stdout):
         raise typer.BadParameter("--pager shows pairs in a terminal; standard output is none")
     with Outputs() as outputs:  # an error of a file is told before all work

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from xalign.aligning.settings import Inputs, Texts
+from xalign.aligning.settings import Texts
 from xalign.io.files import stem
 from xalign.settings import Setting
 
@@ -13,11 +13,6 @@ from xalign.settings import Setting
 @dataclass(frozen=True, slots=True)
 class Shown(Texts):
     """Sentence pairs to show."""
-
-    @property
-    def inputs(self) -> Inputs:
-        """The same, as commands that align take it."""
-        return Inputs(self.input, self.source, self.target, self.columns)
 
     @property
     def name(self) -> str:
@@ -39,7 +34,7 @@ class Compared:
     ] = ()
     align: Annotated[bool, Setting("Align the pairs as well, beside the links of -a.")] = False
     gold: Annotated[
-        str | None, Setting("Gold links: talp, NAACL/WPT or XL-WA.", flags=("-g", "--gold"))
+        str | None, Setting("Gold links, in any format of xalign score.", flags=("-g", "--gold"))
     ] = None
     gold_base: Annotated[
         int | None,

@@ -113,12 +113,12 @@ class Source:
                 if number <= HEAD_LINES:
                     self.head.append(line[:HEAD_BYTES])
                 yield line
-        except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstd.ZstdError) as error:
-            raise InputError(self.name, number + 1, f"damaged compressed data: {error}") from error
-        except OSError as error:
-            message = f"cannot be read: {error.strerror}"
-            if error.errno is None:  # of bz2, for which any fault in the data is an OSError
-                message = f"damaged compressed data: {error}"
+        except (EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError, OSError) as error:
+            message = f"damaged compressed data: {error}"
+            if isinstance(error, OSError) and error.errno is not None:  # no fault in the data
+                message = f"cannot be read: {error.strerror}"
+            elif not number and not isinstance(error, EOFError):
+                message += "; if it is not compressed, give it a name without that ending"
             raise InputError(self.name, number + 1, message) from error
         finally:
             self.close()

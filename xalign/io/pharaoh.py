@@ -8,6 +8,7 @@ from xalign.alignment import Alignment, Link
 from xalign.errors import InputError, XalignError
 from xalign.io.files import side_by_side
 
+POSSIBLE = re.compile(rb"\d+p\d+")
 LINKS = re.compile(rb"\s*(?:\d{1,9}-\d{1,9}(?!\S)\s*)*")
 
 
@@ -52,7 +53,10 @@ def parse_link(word: bytes, path: str, number: int) -> tuple[int, int]:
     try:
         return alignment.parse_link(word.decode(errors="backslashreplace"))
     except XalignError as error:
-        raise InputError(path, number, str(error)) from error
+        advice = ""
+        if POSSIBLE.fullmatch(word):
+            advice = "; that is a possible link of gold links (talp): give this file with --gold"
+        raise InputError(path, number, f"{error}{advice}") from error
 
 
 def pharaoh(alignment: Alignment) -> bytes:

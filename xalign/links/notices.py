@@ -16,7 +16,7 @@ COLUMNS = (
 UNCUT = (
     "text without spaces between words, such as Chinese or Thai, is one word a sentence; cut it "
     "into words first{}",
-    ", or let xalign align do it: --tokenize icu --level tokens",
+    ", or let xalign align do it: --tokenize icu --level tokens --format tsv",
 )
 SPACES = (
     "a space such as the no-break space is part of its word; OpusTrainer, eflomal and Python split "

@@ -5,6 +5,7 @@ of a word becomes a link of each of its subwords. Raw text is cut into tokens, a
 tokens of a white-space word become links of that word, or remain links of tokens.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -33,8 +34,13 @@ WORDS: dict[Rule, "re.Pattern[str]"] = {
 """Words between ASCII spaces and TABs, as in fast_align, or between all white space."""
 OTHER_SPACE = re.compile(r"[^\S \t]")
 """White space that only the second rule takes for a space, such as a no-break space."""
+LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]+)*")
+"""Code of a language, perhaps with a script and a region."""
 ESCAPED = re.compile(r"@([^\w\s@]+)@")
 """A mark within a word that Moses' tokenizer took out, as ``@-@``."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +231,25 @@ def segmenter(
     return segment
 
 
+def parse_languages(text: str) -> tuple[str, str]:
+    """Codes of two languages; a region is dropped, as rules of tokenizers are those of languages.
+
+    Errors: `ValueError`.
+
+    >>> parse_languages("zh_TW, EN")
+    ('zh', 'en')
+    """
+    codes = [LANGUAGE.fullmatch(code.strip()) for code in text.split(",")]
+    if len(codes) != 2 or None in codes:
+        raise ValueError(f"expected two languages as codes, such as de,en, found {text!r}")
+    one, other = (code[1].lower() for code in codes if code)
+    return one, other
+
+
 def tokenizer(name: TokenizerName, language: str) -> Cut:
     """Function that cuts raw text into tokens, by Moses' rules (sacremoses) or ICU's words.
+
+    ``language`` is a code as of `parse_languages`.
 
     Errors: `XalignError` when the package is not installed.
     """
@@ -241,7 +264,11 @@ def tokenizer(name: TokenizerName, language: str) -> Cut:
 def moses(language: str) -> Cut:
     """Tokens as Moses' tokenizer.perl gives them, without escapes."""
     from sacremoses import MosesTokenizer
+    from sacremoses.corpus import NonbreakingPrefixes
 
+    if len(language) > 2 and language not in NonbreakingPrefixes().available_langs:
+        advice = "most languages have a code of two letters, such as de"
+        logger.warning("moses has no rules for %r, and takes general ones; %s", language, advice)
     cut = MosesTokenizer(language).tokenize
     return lambda text: list(cut(text, escape=False))
 

@@ -29,7 +29,7 @@ from xalign.links.inline_tags import project_markup
 from xalign.links.probabilities import WordProbabilities
 from xalign.links.projected_lines import Work, carry_spans, carry_tags, check_spans, worker
 from xalign.links.projection import Resolved, Scheme
-from xalign.links.segmentation import Cut, Level, Segmented, segmenter, tokenizer
+from xalign.links.segmentation import Cut, Level, Segmented, parse_languages, segmenter, tokenizer
 from xalign.serve.batcher import BusyError, TooManyError
 
 Align = Callable[[Sequence[SentencePair]], list[WordProbabilities]]
@@ -210,11 +210,11 @@ def cuts_of(request: dict[str, Any]) -> tuple[Cut, Cut] | None:
     name = choice(request, "tokenize", Literal["none", "moses", "icu"], "none")
     if name == "none":
         return None
-    languages = request.get("languages", "en,en")
-    codes = [code.strip() for code in languages.split(",")] if isinstance(languages, str) else []
-    if len(codes) != 2:
-        raise RequestError(400, "languages: expected two codes as text, such as de,en")
-    return known_tokenizer(name, codes[0]), known_tokenizer(name, codes[1])
+    try:
+        src, tgt = parse_languages(str(request.get("languages", "en,en")))
+    except ValueError as error:
+        raise RequestError(400, f"languages: {error}") from error
+    return known_tokenizer(name, src), known_tokenizer(name, tgt)
 
 
 known_tokenizer = functools.lru_cache(maxsize=64)(tokenizer)

@@ -22,15 +22,15 @@ from xalign.alignment import SentencePair
 from xalign.errors import InputError
 from xalign.io.files import HEAD_LINES, MAX_LINE_BYTES, Source, side_by_side
 from xalign.io.gold import stream_talp
-from xalign.io.links import read_any_links
+from xalign.io.links import find_links, format_of
 from xalign.io.outputs import whole
-from xalign.io.pairs import read_as
+from xalign.io.pairs import read_as, read_two_as
 from xalign.io.sniff import advice
 from xalign.links.notices import Watched
 from xalign.model.pieces import PieceSentence
 from xalign.training.augment import UNKNOWN, GivenLinks, augment
 from xalign.training.examples import Example
-from xalign.training.settings import Augmentation
+from xalign.training.settings import Augmentation, Files
 from xalign.weights.tokenizer import Tokenizer
 
 LAYOUT_VERSION = 5
@@ -107,32 +107,34 @@ class Corpus:
 
 
 def open_corpus(
-    path: str,
+    files: Files,
     tokenizer: Tokenizer,
     cache: Path,
     preparation: Preparation,
     links: str | None = None,
     show: Show = lambda _: None,
 ) -> Corpus:
-    """The corpus at ``path``, cut into pieces at the first call and kept in ``cache``.
+    """The corpus in ``files``, cut into pieces at the first call and kept in ``cache``.
 
     ``links`` is a file with one line of links per pair. Bad lines, and lines that ``preparation``
     leaves out, are counted. ``show`` gets this phase by name, with the share that is done.
 
     Errors: `InputError` when a file cannot be read, or no pair is left.
     """
-    digests = [file_digest(path), *([file_digest(links)] if links else [])]
+    path = files[0]
+    digests = [file_digest(name) for name in (*files, *([links] if links else []))]
     cutter = hashlib.sha256(tokenizer.content).hexdigest()
     key = json.dumps([LAYOUT_VERSION, digests, cutter, asdict(preparation)], sort_keys=True)
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:32]
     if not folder.exists():
-        write_corpus(path, tokenizer, folder, preparation, links, show)
+        write_corpus(files, tokenizer, folder, preparation, links, show)
     skipped = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["skipped"]
     offsets = open_array(folder / "offsets", np.uint64)
     if len(offsets) == 1:
-        source = Source(path, MAX_LINE_BYTES)
-        hint = advice(list(islice(source, HEAD_LINES)), path)
-        found = f"expected pairs to train on, found none in {skipped} lines; {hint}"
+        found = f"expected pairs to train on, found none in {skipped} lines"
+        if len(files) == 1:
+            source = Source(path, MAX_LINE_BYTES)
+            found += f"; {advice(list(islice(source, HEAD_LINES)), path)}"
         raise InputError(path, 0, found)
     return Corpus(
         path,
@@ -162,26 +164,34 @@ def file_digest(path: str) -> str:
         raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
 
 
+def open_sources(files: Files) -> list[Source]:
+    """The files of a corpus, open."""
+    return [Source(path, MAX_LINE_BYTES) for path in files]
+
+
 def linked_pairs(
-    source: Source, links: str | None, on_bad: Callable[[InputError], None]
+    sources: Sequence[Source], links: str | None, on_bad: Callable[[InputError], None]
 ) -> Iterator[tuple[SentencePair, GivenLinks]]:
-    """Pairs of ``source``, each with its line of the file ``links``, if there is one.
+    """Pairs of a corpus, each with its links in the file ``links``, if there is one.
 
     Errors: `InputError` at a link of words that a pair does not have, or when lines are missing.
     """
-    path = source.name
+    path = sources[0].name
     watched = Watched(
         SentencePair.from_text,
         lambda notice: logger.warning("%s: %s", path, notice),
+        one_file=len(sources) == 1,
         names_options=False,
     )
-    pairs = read_as(watched, source, path, on_bad)
+    if len(sources) == 1:
+        pairs = read_as(watched, sources[0], path, on_bad)
+    else:
+        src, tgt = sources
+        pairs = read_two_as(watched, src, tgt, src.name, tgt.name, on_bad)
     if links is None:
         yield from ((pair, {}) for pair in pairs)
         return
-    for number, (pair, given) in enumerate(
-        side_by_side(pairs, read_given_links(links), path, links), 1
-    ):
+    for number, (pair, given) in enumerate(with_given_links(pairs, path, links), 1):
         for i, j in given:
             if not pair.is_empty and (i >= len(pair.src) or j >= len(pair.tgt)):
                 sizes = f"{len(pair.src)} and {len(pair.tgt)} words in {path}"
@@ -189,34 +199,37 @@ def linked_pairs(
         yield pair, given
 
 
-def read_given_links(path: str) -> Iterator[GivenLinks]:
-    """Links to learn, one line per pair: talp, Pharaoh, or ``i-j:p`` with probabilities."""
-    if is_scored(path):
-        for scored in read_any_links(Source(path), path):
-            yield scored.probabilities
+def with_given_links(
+    pairs: Iterator[SentencePair], path: str, links: str
+) -> Iterator[tuple[SentencePair, GivenLinks]]:
+    """The ``pairs`` at ``path``, each with its links to learn in the file ``links``.
+
+    Links are talp, or in any format of `xalign align`.
+
+    Errors: `InputError` when there are more of one than of the other.
+    """
+    with closing(Source(links)) as source:
+        first = next((line for line in source if line.strip()), b"")
+    if format_of(first) != "pharaoh":
+        found = find_links(Source(links), links)
+        yield from ((pair, one.probabilities) for pair, one in found.beside(pairs, path))
         return
-    for gold in stream_talp(lambda: Source(path), path):
-        yield dict.fromkeys(gold.possible, UNKNOWN) | dict.fromkeys(gold.sure, 1.0)
-
-
-def is_scored(path: str) -> bool:
-    """Whether the first link in the file at ``path`` has a probability."""
-    with closing(Source(path)) as source:
-        first = next((words for line in source if (words := line.split())), [b""])
-    return b":" in first[0]
+    for pair, gold in side_by_side(pairs, stream_talp(lambda: Source(links), links), path, links):
+        yield pair, dict.fromkeys(gold.possible, UNKNOWN) | dict.fromkeys(gold.sure, 1.0)
 
 
 def write_corpus(
-    path: str,
+    files: Files,
     tokenizer: Tokenizer,
     folder: Path,
     preparation: Preparation,
     links: str | None,
     show: Show,
 ) -> None:
-    """Write the pairs at ``path`` as pieces to ``folder``, which appears only when whole."""
+    """Write the pairs in ``files`` as pieces to ``folder``, which appears only when whole."""
     bad: list[InputError] = []  # the first one
-    source = Source(path, MAX_LINE_BYTES)
+    sources = open_sources(files)
+    path, source = files[0], sources[0]
     folder.parent.mkdir(parents=True, exist_ok=True)
 
     def on_bad(error: InputError) -> None:
@@ -227,7 +240,7 @@ def write_corpus(
         with whole(folder) as part:
             part.mkdir()
             with CorpusWriter(part) as writer:
-                for number, (pair, given) in enumerate(linked_pairs(source, links, on_bad), 1):
+                for number, (pair, given) in enumerate(linked_pairs(sources, links, on_bad), 1):
                     if number % SHOWN_LINES == 1:
                         share = source.position / source.size if source.size else None
                         show({"phase": f"cutting {path} into pieces", "share": share})

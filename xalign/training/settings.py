@@ -14,6 +14,8 @@ from xalign.settings import Setting
 InitCross = Literal["identity", "random", "copy"]
 LossName = Literal["auto", "binary", "words", "pieces", "paper"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
+Files = tuple[str, ...]
+"""Path of a file of sentence pairs, or paths of source sentences and of target sentences."""
 NO_FILE = "none"
 """Takes the place of a file of links, where a teacher finds them."""
 
@@ -29,14 +31,22 @@ class Text:
     input: Annotated[
         tuple[str, ...],
         Setting("Sentence pairs; repeat it for more files.", flags=("-i", "--input")),
-    ]
+    ] = ()
+    source: Annotated[
+        tuple[str, ...],
+        Setting("Source sentences of another corpus; repeatable.", flags=("-s", "--source")),
+    ] = ()
+    target: Annotated[
+        tuple[str, ...],
+        Setting("Target sentences, in the same order as -s.", flags=("-t", "--target")),
+    ] = ()
     dev: Annotated[
         tuple[str, ...],
         Setting("Sentence pairs to validate on; dev.txt needs gold links in dev.talp."),
     ] = ()
     weight: Annotated[
         tuple[float, ...],
-        Setting("Share of each -i, in the same order; default: by size.", panel="Schedule"),
+        Setting("Share of each corpus, -i before -s; default: by size.", panel="Schedule"),
     ] = ()
     temperature: Annotated[
         float,
@@ -45,6 +55,12 @@ class Text:
     max_pieces: Annotated[
         int, Setting("Leave out pairs with more pieces on a side.", min=3, panel="Schedule")
     ] = 128
+
+    @property
+    def corpora(self) -> tuple[Files, ...]:
+        """Files of each corpus."""
+        pairs = zip(self.source, self.target, strict=True)
+        return (*((path,) for path in self.input), *pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +98,7 @@ class Labels:
 
     links: Annotated[
         tuple[str, ...],
-        Setting("Links of each -i, in the same order; 'none': the teacher finds them."),
+        Setting("Links of each corpus, -i before -s; 'none': the teacher finds them."),
     ] = ()
     teacher: Annotated[
         str | None, Setting("Model whose links are learnt; default: the model itself.")
@@ -93,12 +109,16 @@ class Labels:
     ] = 0.0
     label_threshold: Annotated[
         tuple[float, ...],
-        Setting("Threshold of the teacher's links in each -i; default: the teacher's own."),
+        Setting(
+            "Threshold of the teacher's links in each corpus, uncalibrated; default: its own.",
+            min=0,
+            max=0.999,
+        ),
     ] = ()
     doubt: Annotated[
         float,
         Setting(
-            "Leave out doubtful word pairs: by at most this below the teacher's threshold.",
+            "Do not learn from word pairs at most this far below the teacher's threshold.",
             min=0,
             max=1,
         ),
@@ -118,7 +138,7 @@ class Labels:
     threshold: Annotated[
         float | None,
         Setting(
-            "Threshold of the new model; default: the best, by 500 gold links or more.",
+            "Uncalibrated threshold of the new model; default: the best on 500 gold links.",
             min=0,
             max=0.999,
             panel="Network",

@@ -13,7 +13,8 @@ from torch import nn
 
 from xalign.alignment import GoldAlignment
 from xalign.errors import InputError, ModelError
-from xalign.io.files import MAX_LINE_BYTES, Source, names
+from xalign.io.files import names
+from xalign.links.probabilities import calibrated
 from xalign.model.config import Depth, ExtractionRule
 from xalign.model.cross_align import (
     SIMILARITY_SCALE,
@@ -21,7 +22,14 @@ from xalign.model.cross_align import (
     with_link_head,
 )
 from xalign.training.augment import GivenLinks
-from xalign.training.corpora import Corpus, Preparation, Show, linked_pairs, open_corpus
+from xalign.training.corpora import (
+    Corpus,
+    Preparation,
+    Show,
+    linked_pairs,
+    open_corpus,
+    open_sources,
+)
 from xalign.training.losses import Loss
 from xalign.training.masking import Masking
 from xalign.training.settings import (
@@ -140,8 +148,12 @@ def stage_2_choices(
     links = sum(len(gold.sure) for each in dev for gold in each.gold)
     if dev and links < LEAST_LINKS:
         if threshold is None:
-            message = "%d gold links are too few to choose a threshold by (%d are needed): "
-            logger.warning(f"{message}it stays at %s", links, LEAST_LINKS, student.rule.threshold)
+            logger.warning(
+                "%d gold links are too few to choose a threshold by (%d are needed): it is %s",
+                links,
+                LEAST_LINKS,
+                shown_threshold(student.rule),
+            )
         thresholds = (student.rule.threshold,)
         return Choices(layers, (student.rule.scale,), thresholds, calibrate=False)
     if threshold is not None:
@@ -150,20 +162,32 @@ def stage_2_choices(
     return Choices(layers, tuple(student.rule.scale * factor for factor in factors), THRESHOLDS)
 
 
+def shown_threshold(rule: ExtractionRule) -> str:
+    """The threshold of a rule and, where it is another number, the probability that it is.
+
+    >>> shown_threshold(ExtractionRule(threshold=0.5, calibration=((0.0, 0.0), (1.0, 0.8))))
+    '0.5 (a probability of 0.400)'
+    """
+    if not rule.calibration:
+        return f"{rule.threshold}"
+    (probability,) = calibrated(np.array([rule.threshold], dtype=np.float32), rule.calibration)
+    return f"{rule.threshold} (a probability of {probability:.3f})"
+
+
 def open_linked(
     settings: FinetuneSettings, machine: Machine, student: Checkpoint, show: Show
 ) -> list[Corpus]:
     """The corpora, each with its links and its label threshold."""
     text, labels = settings.text, settings.labels
     found = []
-    given = labels.links or (NO_FILE,) * len(text.input)
-    least: Sequence[float | None] = labels.label_threshold or (None,) * len(text.input)
-    for path, links, label_threshold in zip(text.input, given, least, strict=True):
+    given = labels.links or (NO_FILE,) * len(text.corpora)
+    least: Sequence[float | None] = labels.label_threshold or (None,) * len(text.corpora)
+    for files, links, label_threshold in zip(text.corpora, given, least, strict=True):
         has_links = links != NO_FILE
         hold_out = HELD_OUT if has_links and not text.dev else 0
         preparation = preparation_for(settings, student, hold_out)
         corpus = open_corpus(
-            path, student.tokenizer, machine.cache, preparation, links if has_links else None, show
+            files, student.tokenizer, machine.cache, preparation, links if has_links else None, show
         )
         found.append(dataclasses.replace(corpus, label_threshold=label_threshold))
     return found
@@ -172,16 +196,17 @@ def open_linked(
 def held_out(settings: FinetuneSettings) -> list[DevSet]:
     """A part of each corpus with given links, which `Preparation.hold_out` leaves out."""
     found = []
-    paths = settings.text.input
-    for path, name, links in zip(paths, names(paths), settings.labels.links, strict=False):
+    corpora = settings.text.corpora
+    titles = names([files[0] for files in corpora])
+    for files, name, links in zip(corpora, titles, settings.labels.links, strict=False):
         if links == NO_FILE:
             continue
-        numbered = enumerate(linked_pairs(Source(path, MAX_LINE_BYTES), links, lambda _: None), 1)
+        numbered = enumerate(linked_pairs(open_sources(files), links, lambda _: None), 1)
         kept = (row for number, row in numbered if number % HELD_OUT == 0)
         rows = list(itertools.islice(kept, MAX_HELD_OUT))
         if not rows:
             expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
-            raise InputError(path, 0, f"{expected}, found fewer")
+            raise InputError(files[0], 0, f"{expected}, found fewer")
         gold = tuple(as_gold(given) for _, given in rows)
         found.append(DevSet(f"{name} held out", tuple(pair for pair, _ in rows), gold))
     return found

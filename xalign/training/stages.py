@@ -85,8 +85,8 @@ def train_tlm(
     head.to(device)
     preparation = preparation_for(settings, checkpoint)
     corpora = [
-        open_corpus(path, checkpoint.tokenizer, machine.cache, preparation, show=show)
-        for path in text.input
+        open_corpus(files, checkpoint.tokenizer, machine.cache, preparation, show=show)
+        for files in text.corpora
     ]
     masking = masking_for(rates.mask_rate, checkpoint.tokenizer, corpora)
     objective = tlm_objective(network, head, masking=masking, negatives=start.negatives)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xalign.aligning.batching import map_in_order
 from xalign.alignment import GoldAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.io.files import MAX_LINE_BYTES, Source, names, stem
+from xalign.io.files import MAX_LINE_BYTES, SUFFIXES, Source, names, stem
 from xalign.io.gold import read_gold
 from xalign.io.pairs import read_pairs
 from xalign.model.config import ExtractionRule
@@ -59,7 +59,10 @@ def open_dev_set(path: str, name: str | None = None) -> DevSet:
 
     Its ``name`` is by default that of the file, without folders and endings.
     """
-    gold_path = Path(path).with_suffix(".talp")
+    plain = Path(path).with_suffix("") if Path(path).suffix in SUFFIXES else Path(path)
+    gold_path = plain.with_suffix(".talp")
+    if Path(path).exists() and not gold_path.exists():
+        raise InputError(path, 0, f"its gold links are expected in {gold_path}, which is not there")
     gold = read_gold(Source(str(gold_path)), str(gold_path)).alignments
     pairs = tuple(read_pairs(Source(path, MAX_LINE_BYTES), path))
     if all(pair.is_empty for pair in pairs):

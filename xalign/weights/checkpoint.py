@@ -99,7 +99,7 @@ def load(
     if name == DEFAULT_NAME or (config.is_file() and "format_version" in read_json(config)):
         if depth is not None:
             raise ModelError(
-                f"{folder}: a trained model has its layers in config.json; drop --layer, or "
+                f"{name}: a trained model has its layers in config.json; drop --layer, or "
                 f"name an encoder that was not trained to align, such as -m {E5_SMALL}"
             )
         checkpoint = load_folder(folder)
