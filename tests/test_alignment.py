@@ -68,3 +68,8 @@ def test_values_show_their_links_in_order() -> None:
     gold = GoldAlignment(links((2, 2), (0, 0)), links((1, 1)))
     assert repr(gold) == "GoldAlignment(sure=[(0, 0), (2, 2)], possible=[(1, 1)])"
     assert str(gold) == "0-0 1p1 2-2"
+
+
+def test_links_as_text_are_told_how_to_be_read() -> None:
+    with pytest.raises(XalignError, match=r"use Alignment\.from_text\('0-0'\)"):
+        Alignment("0-0")  # type: ignore[arg-type]

@@ -86,6 +86,10 @@ class Alignment:
 
     links: frozenset[Link] = frozenset()
 
+    def __post_init__(self) -> None:
+        if isinstance(self.links, str):
+            raise XalignError(f"for links as text use Alignment.from_text({self.links[:40]!r})")
+
     @classmethod
     def from_text(cls, text: str) -> "Alignment":
         """Alignment of a line in Pharaoh format.

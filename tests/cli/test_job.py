@@ -554,7 +554,18 @@ def test_large_files_get_several_processes_on_a_gpu(
         inputs = Inputs(input=tuple(map(str, paths)), shard=shard)
         wanted = Wanted(line_buffered=line_buffered)
         settings = AlignerSettings(device=device)
-        return job.usual_workers(Job(inputs, wanted, Words(), settings, "-", None, False, True))
+        return job.usual_workers(
+            Job(
+                inputs=inputs,
+                wanted=wanted,
+                words=Words(),
+                settings=settings,
+                output="-",
+                rejects=None,
+                resume=False,
+                quiet=True,
+            )
+        )
 
     assert [usual(large), usual(small, large), usual(small), usual()] == [6, 6, 1, 1]
     assert [usual(large, line_buffered=True), usual(large, shard="1/2")] == [1, 1]

@@ -19,10 +19,10 @@ from xalign.training.loop import (
     Batching,
     Progress,
     Trainer,
+    broadcast_from_first,
     cut_into_shards,
     is_same_everywhere,
     join_processes,
-    of_the_first,
     rank_and_world,
     share_of_rate,
     steps,
@@ -212,7 +212,7 @@ def end_early(rank: int, folder: str) -> None:
 def look_at(rank: int, folder: str) -> None:
     """Ask in one of two processes whether both agree; write down the answers."""
     join_two(rank, folder)
-    found = [is_same_everywhere(3), is_same_everywhere(rank), of_the_first(rank + 0.25)]
+    found = [is_same_everywhere(3), is_same_everywhere(rank), broadcast_from_first(rank + 0.25)]
     (Path(folder) / str(rank)).write_text(str(found))
     dist.barrier()
     dist.destroy_process_group()
@@ -226,7 +226,7 @@ def test_processes_find_out_whether_they_agree(tmp_path: Path) -> None:
 
 def test_one_process_agrees_with_itself() -> None:
     assert is_same_everywhere(3)
-    assert of_the_first(0.25) == 0.25
+    assert broadcast_from_first(0.25) == 0.25
 
 
 def test_processes_with_gpus_exchange_numbers_of_the_cpu_too(

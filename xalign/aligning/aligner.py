@@ -153,7 +153,14 @@ class Aligner:
         Errors: `ModelError`, `DeviceError`.
         """
         settings = AlignerSettings(
-            model, layer, threshold, device, precision, threads, batch_pieces, compiled
+            model=model,
+            layer=layer,
+            threshold=threshold,
+            device=device,
+            precision=precision,
+            threads=threads,
+            batch_pieces=batch_pieces,
+            compiled=compiled,
         )
         return cls.from_settings(settings)
 

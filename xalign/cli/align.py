@@ -94,8 +94,17 @@ def align(
     inputs = with_files(inputs, files)
     if strict and lenient:
         raise typer.BadParameter("give --strict or --lenient, not both")
-    count = workers.workers
-    job = Job(inputs, wanted, words, settings, output_path, rejects, resume, quiet, count)
+    job = Job(
+        inputs=inputs,
+        wanted=wanted,
+        words=words,
+        settings=settings,
+        output=output_path,
+        rejects=rejects,
+        resume=resume,
+        quiet=quiet,
+        workers=workers.workers,
+    )
     check_options(words, workers)
     check_files(job)
     if resume:

@@ -36,7 +36,7 @@ LARGE_BYTES, GPU_WORKERS, GPU_WORKER_BYTES = 20_000_000, 8, 4_000_000_000
 of these processes; and the free memory of the GPU for each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Inputs, outputs and settings of one job; see the options of `xalign align`."""
 

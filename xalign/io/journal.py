@@ -48,7 +48,7 @@ class Journal:
         self.identity = json.loads(json.dumps({**identity, "outputs": len(paths)}))
         self.counts: dict[str, int] = {}
         self.is_done = False
-        self._members: dict[str, Members] = {}
+        self._partial: dict[str, PartialOutput] = {}
         self._recorded = False
 
     def __enter__(self) -> "Journal":
@@ -78,18 +78,20 @@ class Journal:
                 if self.is_done:
                     self._check_whole(path, size)
                     continue
-                self._members[path] = Members(path, size, checksum, self._anew, is_ours=bool(lines))
-                stack.callback(self._members[path].close)
+                self._partial[path] = PartialOutput(
+                    path, size, checksum, self._anew, is_ours=bool(lines)
+                )
+                stack.callback(self._partial[path].close)
             self._open = stack.pop_all()
         return self
 
     def open(self, path: str) -> BinaryIO:
         """The output at ``path``, compressed by suffix, to write to."""
-        return cast(BinaryIO, self._members[path])
+        return cast(BinaryIO, self._partial[path])
 
     def end_chunk(self, counts: Mapping[str, int]) -> None:
         """Wait until all that was written is on the disk, and record it, with the ``counts``."""
-        ends = [self._members[path].end() for path in self.paths]
+        ends = [self._partial[path].end() for path in self.paths]
         sizes, checksums = zip(*ends, strict=True)
         self._write({"sizes": sizes, "checksums": checksums, "counts": dict(counts)})
         self.counts, self._recorded = dict(counts), True
@@ -108,8 +110,8 @@ class Journal:
                 self.end_chunk(self.counts)
                 self._write(MOVING)
             self._recorded = True
-            for members in self._members.values():
-                members.close()  # Windows moves no open file
+            for partial in self._partial.values():
+                partial.close()  # Windows moves no open file
             self._move()
             self._remove()
             sync(self.path.parent)
@@ -128,7 +130,7 @@ class Journal:
     def _forget(self, kind: object, *_: object) -> None:
         """After an error, leave nothing of a job that has recorded nothing."""
         if kind is not None and not self._recorded:
-            for path in self._members:
+            for path in self._partial:
                 beside(path, PARTIAL).unlink(missing_ok=True)
             self._remove()
 
@@ -201,7 +203,7 @@ class Journal:
         return f"to start anew, run: rm {shlex.join(str(path) for path in files if path.exists())}"
 
 
-class Members:
+class PartialOutput:
     """The output at ``path`` behind its first ``size`` bytes: one compressed member per chunk.
 
     Errors: `InputError` when these bytes do not have the ``checksum``, or a file stands in the way
@@ -259,14 +261,14 @@ class Members:
 
 
 class Summed:
-    """Writes to ``raw``, which stays open, and keeps the checksum of ``members`` up to date."""
+    """Writes to ``raw``, which stays open, and keeps the checksum of ``owner`` up to date."""
 
-    def __init__(self, members: Members, raw: BinaryIO) -> None:
-        self.members, self.raw = members, raw
+    def __init__(self, owner: PartialOutput, raw: BinaryIO) -> None:
+        self.owner, self.raw = owner, raw
 
     def write(self, data: bytes) -> int:
         """Write bytes."""
-        self.members.checksum = zlib.crc32(data, self.members.checksum)
+        self.owner.checksum = zlib.crc32(data, self.owner.checksum)
         return self.raw.write(data)
 
     def flush(self) -> None:

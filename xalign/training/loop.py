@@ -170,16 +170,16 @@ def is_same_everywhere(number: int) -> bool:
     if not dist.is_initialized():
         return True
     bounds = torch.tensor([number, -number])
-    with missing_processes():
+    with naming_lost_processes():
         dist.all_reduce(bounds, dist.ReduceOp.MAX)
     return int(bounds[0]) == -int(bounds[1])
 
 
-def of_the_first(number: float) -> float:
+def broadcast_from_first(number: float) -> float:
     """The ``number`` that the first process gives."""
     found = torch.tensor(number, dtype=torch.float64)
     if dist.is_initialized():
-        with missing_processes():
+        with naming_lost_processes():
             dist.broadcast(found, 0)
     return float(found)
 
@@ -187,12 +187,12 @@ def of_the_first(number: float) -> float:
 def add_over_processes(tensors: Sequence[Tensor]) -> None:
     """Replace every tensor by its sum over all processes, in one exchange for each type."""
     if dist.is_initialized():
-        with missing_processes():
+        with naming_lost_processes():
             exchange(tensors)
 
 
 @contextlib.contextmanager
-def missing_processes() -> Iterator[None]:
+def naming_lost_processes() -> Iterator[None]:
     """Raise `TrainingError` when another process has ended during an exchange."""
     try:
         yield

@@ -33,8 +33,8 @@ from xalign.errors import ModelError
 from xalign.io.json_text import parse_json
 from xalign.training.loop import (
     Trainer,
+    broadcast_from_first,
     is_same_everywhere,
-    of_the_first,
     rank_and_world,
     steps,
 )
@@ -181,7 +181,7 @@ class Run:
             checkpoint, record["aer"], record["mean_aer"] = (
                 tuned.checkpoint,
                 tuned.rates,
-                of_the_first(tuned.mean),  # so that all processes stop at the same step
+                broadcast_from_first(tuned.mean),  # so that all processes stop at the same step
             )
         is_best = self._note(record["mean_aer"])
         if rank_and_world()[0]:
