@@ -57,6 +57,7 @@ def make_files() -> None:
         "gold.talp": "0-0 1-1\n0-0\n0-0 1-1\n",
         "right.align": "0-0 1-1\n0-0\n0-0 1-1\n",
         "from-1.align": "1-1 2-2\n1-1\n1-1 2-2\n",
+        "possible.naacl": "1 1 1 S\n1 2 2 P\n",
         "long-possible.talp": "0-0 1p1\n0-0\n0-0\n",
         "long.talp": "0-1 1-3\n2-4 3-1\n0-2\n",
         "exchanged.align": "1-0 3-1\n4-2 1-3\n2-0\n",

@@ -187,6 +187,25 @@ def test_sentences_may_be_in_two_files(encoder: str, tmp_path: Path) -> None:
     assert (done.exit_code, "give sentence pairs: -i FILE" in done.stderr) == (2, True)
 
 
+def test_other_corpora_take_the_place_of_those_of_a_config(encoder: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("a b ||| c d\ne f ||| g h\n")
+    command = ["train", "-m", encoder, "-i", CORPUS, "--steps", "1", *SMALL]
+    assert run(*command, "-o", tmp_path / "one").exit_code == 0
+    repeat = ["train", "--config", tmp_path / "one" / "run.json"]
+    for name, files in (("same", []), ("file", [other]), ("option", ["-i", other])):
+        done = run(*repeat, *files, "-o", tmp_path / name)
+        assert done.exit_code == 0, done.stderr
+        text = json.loads((tmp_path / name / "run.json").read_text())["settings"]["text"]
+        assert text["input"] == [str(other if files else CORPUS)]
+    sides = ["-s", other, "-t", other]
+    assert run(*repeat, *sides, "-o", tmp_path / "sides").exit_code == 0
+    text = json.loads((tmp_path / "sides" / "run.json").read_text())["settings"]["text"]
+    assert (text["input"], text["source"]) == ([], [str(other)])
+    done = run(*repeat, "--weight", "1", "--weight", "1", "-o", tmp_path / "bad")
+    assert "those of --config are for its own corpora" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

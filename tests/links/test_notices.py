@@ -3,13 +3,12 @@
 import pytest
 
 from xalign.alignment import SentencePair
-from xalign.links.notices import COLUMNS, SPACES, UNCUT, Watched
+from xalign.links.notices import ALIGN, NOTICES, Kind, Watched
 
 
-def of_align(notice: tuple[str, str]) -> str:
+def of_align(kind: Kind) -> str:
     """What `xalign align` says."""
-    text, options = notice
-    return text.format(options)
+    return NOTICES[kind].format(ALIGN[kind])
 
 
 def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False) -> list[str]:
@@ -22,8 +21,8 @@ def notices(*pairs: tuple[str, str], one_file: bool = True, is_cut: bool = False
 
 
 def test_another_column_is_told_once() -> None:
-    assert notices(("a", "b\t0.9"), ("a", "b\t0.8")) == [of_align(COLUMNS)]
-    assert notices(("a", "b ||| c")) == [of_align(COLUMNS)]
+    assert notices(("a", "b\t0.9"), ("a", "b\t0.8")) == [of_align("columns")]
+    assert notices(("a", "b ||| c")) == [of_align("columns")]
     assert notices(("a", "b\t0.9"), one_file=False) == []
 
 
@@ -39,7 +38,7 @@ def test_another_column_is_told_once() -> None:
     ],
 )
 def test_text_without_spaces_is_told_once(text: str) -> None:
-    assert notices((text, "We go ."), ("We go .", text)) == [of_align(UNCUT)]
+    assert notices((text, "We go ."), ("We go .", text)) == [of_align("uncut")]
     assert notices((text, "We go ."), is_cut=True) == []
 
 
@@ -66,14 +65,14 @@ def test_other_spaces_are_told_once_and_counted() -> None:
     watched = Watched(SentencePair.from_text, told.append)
     for src in ("12\u00a0000", "a\u3000b", "a b"):
         watched(src, "x")
-    assert (told, watched.other_spaces) == ([of_align(SPACES)], 2)
+    assert (told, watched.other_spaces) == ([of_align("spaces")], 2)
     Watched(SentencePair.from_text, told.append, unicode=True)("12\u00a0000", "x")
     assert len(told) == 1
 
 
 def test_a_command_without_options_names_none() -> None:
     told: list[str] = []
-    watched = Watched(SentencePair.from_text, told.append, names_options=False)
+    watched = Watched(SentencePair.from_text, told.append, advice={})
     watched("12\u00a0000", "我们明天一起去北京看朋友。")
     watched("a", "b\tc")
     assert len(told) == 3

@@ -11,7 +11,7 @@ import torch
 
 from tests.training.conftest import machine, stage_1, stage_1_settings, weights
 from xalign.errors import ModelError
-from xalign.training.run import circumstances, read_metrics
+from xalign.training.run import circumstances, differences, read_metrics
 from xalign.training.stages import train_tlm
 from xalign.weights.checkpoint import load
 
@@ -154,3 +154,9 @@ def test_no_metrics_are_no_records(tmp_path: Path) -> None:
 
 def test_a_run_tells_what_it_was_started_with() -> None:
     assert circumstances().keys() >= {"command", "xalign", "torch", "python", "machine", "started"}
+
+
+def test_settings_that_older_runs_lack_are_no_difference() -> None:
+    assert differences({"a": 1}, {"a": 1, "new": [], "other": None}) == ""
+    assert differences({"a": 1}, {"a": 1, "new": ["x"]}) == "new"
+    assert differences({"a": 1}, {"a": None}) == "a was 1, now None"

@@ -26,7 +26,7 @@ class Texts:
     input: Annotated[
         tuple[str, ...],
         Setting(
-            "Sentence pairs; also .gz, .xz, .zst, .bz2; repeat it for more files.",
+            "Sentence pairs; also .gz, .xz, .zst, .bz2; repeatable; default: standard input.",
             flags=("-i", "--input"),
         ),
     ] = ()
@@ -125,6 +125,11 @@ class Words:
         None
     )
 
+    @property
+    def cuts_all_scripts(self) -> bool:
+        """Whether text without spaces becomes several words."""
+        return self.tokenize == "icu" and self.level == "tokens"
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
@@ -197,3 +202,13 @@ def parse_device(names: str) -> str:
         expected = "expected auto, cpu, cuda, cuda:N, mps, several with commas, or all"
         raise ValueError(f"{expected}, found {names!r}")
     return names
+
+
+def parse_one_device(name: str) -> str:
+    """``name`` of a device to train on, if it can be one.
+
+    Errors: `ValueError`.
+    """
+    if name != "auto" and not DEVICE.fullmatch(name):
+        raise ValueError(f"expected auto, cpu, cuda, cuda:N or mps, found {name!r}")
+    return name

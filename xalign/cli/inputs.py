@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import typer
 
@@ -31,7 +31,12 @@ SomeTexts = TypeVar("SomeTexts", bound=Texts | Text)
 
 
 def with_files(texts: SomeTexts, files: Sequence[str] | None) -> SomeTexts:
-    """``texts`` with the files that stand on the command line without an option."""
+    """``texts`` with the ``files`` that stand on the command line without an option.
+
+    Errors: `typer.BadParameter` when there are other files too, as their order would not be known.
+    """
+    if files and (texts.input or texts.source or texts.target):
+        raise typer.BadParameter(f"give all files with options such as -i, also {files[0]}")
     return replace(texts, input=(*texts.input, *(files or ())))
 
 
@@ -50,13 +55,14 @@ def check_unused(settings: AlignerSettings) -> None:
     Errors: `typer.BadParameter`.
     """
     usual = AlignerSettings()
-    for field in fields(settings):
-        if getattr(settings, field.name) != getattr(usual, field.name):
+    for name, kind in get_type_hints(AlignerSettings, include_extras=True).items():
+        if getattr(settings, name) != getattr(usual, name):
             advice = "leave it out"
-            if field.name == "threshold":
+            if name == "threshold":
                 advice = "for given ones use xalign rethreshold"
-            option = f"--{field.name.replace('_', '-')}"
-            raise typer.BadParameter(f"{option} is for links that are made here; {advice}")
+            (setting,) = kind.__metadata__
+            flag = setting.flags[-1] if setting.flags else f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{flag} is for links that are made here; {advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,8 @@ class Chain:
 
     @property
     def name(self) -> str:
-        """Name of the first input in error messages."""
-        return self.parts[0].name
+        """Name in error messages."""
+        return " + ".join(part.name for part in self.parts)
 
     @property
     def size(self) -> int | None:

@@ -77,7 +77,10 @@ def run_job(job: Job, make: Callable[[str, str], Any], bad: BadLines) -> None:
     prepare_process(job.settings.model)
     aligner, outputs = prepared(job)
     watched = Watched(
-        make, say, is_cut=job.words.level == "tokens", unicode=job.words.words == "unicode"
+        make,
+        say,
+        is_cut=job.words.cuts_all_scripts,
+        unicode=job.words.words == "unicode",
     )
     with ExitStack() as stack:
         stack.enter_context(outputs)

@@ -53,7 +53,8 @@ def symmetrize(
         typer.Argument(metavar="FILE", help="Links, as with -i, then -j.", show_default=False),
     ] = None,
     input: Annotated[
-        str | None, typer.Option("-i", "--input", help="Links of one direction.")
+        str | None,
+        typer.Option("-i", "--input", help="Links of one direction; or as FILE."),
     ] = None,
     reverse: Annotated[
         str | None, typer.Option("-j", "--reverse", help="Links of the other direction.")
@@ -134,7 +135,8 @@ def rethreshold(
         str | None, typer.Argument(metavar="FILE", help="Links, as with -i.", show_default=False)
     ] = None,
     input: Annotated[
-        str | None, typer.Option("-i", "--input", help="Links with their probabilities.")
+        str | None,
+        typer.Option("-i", "--input", help="Links with probabilities; default: stdin."),
     ] = None,
     output_path: Annotated[
         str, typer.Option("-o", "--output", help="Links; the file appears when it is whole.")

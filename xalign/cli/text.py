@@ -20,7 +20,7 @@ from xalign.io.files import Source
 from xalign.io.links import find_links
 from xalign.io.outputs import check_outputs, output
 from xalign.links.lexicon import PairCounts, table_line, word_links
-from xalign.links.notices import Watched
+from xalign.links.notices import LEXICON, PROJECT, Watched
 from xalign.links.projected_lines import Row, bio_lines, inline_lines, span_lines, worker
 from xalign.links.projection import Resolved, Scheme
 from xalign.links.segmentation import Rule, words_at
@@ -79,7 +79,7 @@ def lexicon(
             return SentencePair.from_text(src, tgt)
         return SentencePair(words_at(src, words).words, words_at(tgt, words).words)
 
-    watched = Watched(pair_of, say, unicode=words == "unicode")
+    watched = Watched(pair_of, say, unicode=words == "unicode", advice=LEXICON)
     with PairCounts() as counts:
         measured, pairs = open_pairs(texts.inputs, bad, watched)
         with closing(measured):
@@ -166,8 +166,9 @@ def project(
     watched = Watched(
         worker(cuts, words, has_markup=inline),
         say,
-        is_cut=cuts is not None,
+        is_cut=tokenize == "icu",
         unicode=words == "unicode",
+        advice=PROJECT,
     )
     measured, read = open_pairs(texts.inputs, bad, watched)
     with closing(measured), output(output_path) as out, status_line(is_quiet=quiet) as line:

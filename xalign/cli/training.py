@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xalign.aligning.settings import parse_device
+from xalign.aligning.settings import parse_one_device
 from xalign.cli.align import Files
 from xalign.cli.inputs import usable, with_files
 from xalign.cli.options import Config, grouped
@@ -39,6 +39,7 @@ Resume = Annotated[
         rich_help_panel=COMMON,
     ),
 ]
+OF_CONFIG = "; those of --config are for its own corpora"
 STAGE_1 = Schedule(steps=1000, warmup=50, every=100)
 
 
@@ -67,8 +68,8 @@ def train(
     from xalign.training.stages import train_tlm
 
     text = with_files(text, files)
-    check_text(text, output)
-    usable("--device", parse_device, machine.device)
+    check_text(text, output, config)
+    usable("--device", parse_one_device, machine.device)
     if start.model == DEFAULT_NAME:
         advice = "it starts from an encoder such as e5-small; for the default model use finetune"
         raise typer.BadParameter(f"train -m {DEFAULT_NAME}: {advice}")
@@ -106,19 +107,20 @@ def finetune(
     xalign finetune -m default -i mine.txt --links mine.talp -i more.txt --links none -o mine
     xalign finetune -m stage1 -i corpus.txt --dev dev.txt -o stage2
 
-    Given links (`--links`) are Pharaoh `i-j` or talp (`i-j` sure, `ipj` possible), one line per
-    pair. Without --dev, every tenth pair with given links validates.
+    Given links (`--links`) are talp (`i-j` sure, `ipj` possible), or in any format of
+    `xalign align`. Without --dev, every tenth pair with given links validates.
     """
     from xalign.training.stages import finetune as finetune_model
 
     text = with_files(text, files)
-    check_text(text, output)
-    usable("--device", parse_device, machine.device)
+    check_text(text, output, config)
+    usable("--device", parse_one_device, machine.device)
     for name in filter(None, (model, labels.teacher)):
         check_name(name)
     for name, given in (("links", labels.links), ("label-threshold", labels.label_threshold)):
         if given and len(given) != len(text.corpora):
-            raise typer.BadParameter(f"give --{name} once for each corpus, in the same order")
+            message = f"give --{name} once for each corpus, in the same order"
+            raise typer.BadParameter(f"{message}{OF_CONFIG if config else ''}")
     has_teacher = not labels.links or labels.evidence or NO_FILE in labels.links
     if labels.label_threshold and not has_teacher:
         raise typer.BadParameter("--label-threshold is for a teacher's links, and there are none")
@@ -131,7 +133,7 @@ def finetune(
         say(line)
 
 
-def check_text(text: Text, output: str) -> None:
+def check_text(text: Text, output: str, config: str | None) -> None:
     """Stop if the weights do not fit the corpora, or the folder of the run is something else."""
     if Path(output).exists() and not Path(output).is_dir():
         raise InputError(output, 0, "expected a folder for the run, found a file")
@@ -146,4 +148,5 @@ def check_text(text: Text, output: str) -> None:
             "training reads its files more than once; write standard input to a file first"
         )
     if text.weight and (len(text.weight) != len(text.corpora) or min(text.weight) <= 0):
-        raise typer.BadParameter("give a positive --weight once for each corpus")
+        message = "give a positive --weight once for each corpus"
+        raise typer.BadParameter(f"{message}{OF_CONFIG if config else ''}")

@@ -19,18 +19,18 @@ USAGE_ERROR: Any = typer.BadParameter.__base__
 EXTRA = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)")
 LIKE_AN_OPTION = re.compile(r"--?[A-Za-z][\w-]*")
 LEAVE_OUT = "nothing is learnt from the input here; leave it out"
-OTHER_ALIGNERS = "for options of another aligner see docs/coming-from.md, or xalign install-compat"
+OTHER_UNITS = "its numbers mean something else here; leave it out"
+OTHER_ALIGNERS = "for programs with the options of other aligners run xalign install-compat DIR"
 THEIRS = {
     "-d": LEAVE_OUT,
-    "-v": LEAVE_OUT,
+    "-v": "for the version give --version; fast_align's -v has no use here",
     "-r": "--direction reverse",
-    "-c": "--command",
     "reverse": "--direction reverse",
     "favor-diagonal": LEAVE_OUT,
     "optimize-tension": LEAVE_OUT,
     "variational-bayes": LEAVE_OUT,
     "priors": LEAVE_OUT,
-    "iterations": LEAVE_OUT,
+    "iterations": "--steps",
     "cpu": "--device cpu",
     "gpu": "--device cuda",
     "cuda": "--device cuda",
@@ -39,11 +39,11 @@ THEIRS = {
     "tgt": "--target",
     "trg": "--target",
     "sep": "--columns",
-    "softmax-threshold": "--threshold",
+    "softmax-threshold": OTHER_UNITS,
     "data-file": "--input",
     "output-file": "--output",
     "model-name-or-path": "--model",
-    "batch-size": "--batch-pieces",
+    "batch-size": OTHER_UNITS,
     "heuristic": "--command",
 }
 """Options of other programs, and what to give instead."""
@@ -53,6 +53,9 @@ LIKENESS = 0.7
 """Least likeness of a name that may be meant, from 0 to 1."""
 LEAST_PERCENT = 5
 """A larger number where a share of 1 is expected is probably a percentage."""
+CORPORA = ("input", "source", "target")
+"""Options of files of sentences."""
+FILE_FLAGS = ("-i", "--input", "-o", "--output", "-s", "--source", "-t", "--target")
 COMMON = "Common"
 
 
@@ -80,17 +83,21 @@ class Command(TyperCommand):
                 raise typer.BadParameter(f"{flag} is given twice{again}; give it once", ctx=ctx)
             seen[option.name] = flag
             if value is not None and LIKE_AN_OPTION.fullmatch(value):
-                advice = f"a file of this name is ./{value}"
-                raise typer.BadParameter(
-                    f"{flag}: expected a value, found the option {value!r}; {advice}", ctx=ctx
-                )
+                found = f"expected a value, found the option {value!r}"
+                advice = f"; a file of this name is ./{value}" if flag in FILE_FLAGS else ""
+                raise typer.BadParameter(f"{flag}: {found}{advice}", ctx=ctx)
             if value is not None and (kind := self.annotations.get(option.name)):
                 check_value(flag, value, kind, ctx)
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except USAGE_ERROR as error:
             error.ctx = error.ctx or ctx
             raise
+        if ctx.params.get("files") or not seen.keys().isdisjoint(CORPORA):
+            for name in CORPORA:
+                if name not in seen and name in (ctx.default_map or {}):
+                    ctx.params[name] = None  # other corpora take the place of those of --config
+        return rest
 
     def _check_names(self, ctx: Any, args: Sequence[str]) -> None:
         """Check that options exist, also those after the first that does not."""
@@ -117,13 +124,14 @@ def advice_for(flag: str, known: Sequence[str]) -> str:
     """
     name = flag.strip("-").replace("_", "-").lower()
     meant = THEIRS.get(flag) or THEIRS.get(name) or ""
+    is_align = "--direction" in known  # the command that stands for other aligners
     if meant.partition(" ")[0] in known:
         return f"; give {meant}"
+    if meant and is_align and not meant.startswith("-"):
+        return f"; {meant}"
     if found := near(name, [one.strip("-") for one in known if one.startswith("--")]):
         return f"; did you mean {f'--{found}'!r}?"
-    if meant == LEAVE_OUT:
-        return f"; {meant}"
-    return "" if flag.startswith("--") else f"; {OTHER_ALIGNERS}"
+    return f"; {OTHER_ALIGNERS}" if is_align and not flag.startswith("--") else ""
 
 
 def command_class(function: Callable[..., None]) -> type[Command]:

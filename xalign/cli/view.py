@@ -26,7 +26,7 @@ from xalign.io.gold import Gold
 from xalign.io.links import NO_LINKS, find_links
 from xalign.io.outputs import Outputs, check_outputs
 from xalign.links.metrics import worst
-from xalign.links.notices import Watched
+from xalign.links.notices import VIEW, Watched
 from xalign.progress import Meter, Phase, status_line
 
 if TYPE_CHECKING:
@@ -119,8 +119,13 @@ def read_rows(texts: Shown, compared: Compared, chosen: Chosen, words: Words) ->
     names a word that is not there.
     """
     bad = BadLines(outcome="it is shown without words")
-    is_cut = words.tokenize != "none"
-    watched = Watched(cutter(words), say, is_cut=is_cut, unicode=words.words == "unicode")
+    watched = Watched(
+        cutter(words),
+        say,
+        is_cut=words.cuts_all_scripts,
+        unicode=words.words == "unicode",
+        advice=VIEW,
+    )
     measured, read = open_pairs(texts.inputs, bad, watched)
     with ExitStack() as stack:
         stack.enter_context(closing(measured))

@@ -160,7 +160,7 @@ class App:
         known = ("pairs", "inline", "tags", "spans", "scheme", "tokenize", "languages")
         check_keys(request, known)
         kinds = [key for key in ("inline", "tags", "spans") if request.get(key)]
-        if len(kinds) != 1 or request.get("inline", True) not in (True, False):
+        if len(kinds) != 1 or request.get("inline") not in (None, True, False):
             raise RequestError(400, "expected inline (true), tags or spans, one of them")
         scheme: Scheme = choice(request, "scheme", Scheme, "bio")
         work = worker(cuts_of(request), "ascii", has_markup=kinds == ["inline"])

@@ -9,9 +9,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,13 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Pairs of a file as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
+    """Pairs of a corpus as pieces: sentence ``2k`` is the source of pair k, ``2k + 1`` its target.
 
     ``ids`` and ``words`` hold the pieces of all sentences end to end, special ones left out;
     sentence s is from ``offsets[s]`` to ``offsets[s + 1]``. ``links`` has rows ``i, j, p``
     of given links, those of pair k from ``link_offsets[k]``; ``has_links`` is True if
-    a file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` is that of
-    the file and, if given, that of its links. ``skipped`` counts lines that were left out: bad,
+    a file gave them. ``vocabulary`` has every piece that occurs, sorted. ``sha256`` has that of
+    each file and, if given, that of its links. ``skipped`` counts lines that were left out: bad,
     empty, or over the limit. For ``label_threshold`` see `Example`.
     """
 
@@ -116,8 +116,9 @@ def open_corpus(
 ) -> Corpus:
     """The corpus in ``files``, cut into pieces at the first call and kept in ``cache``.
 
-    ``links`` is a file with one line of links per pair. Bad lines, and lines that ``preparation``
-    leaves out, are counted. ``show`` gets this phase by name, with the share that is done.
+    ``links`` is a file of their links, see `with_given_links`. Bad lines, and lines that
+    ``preparation`` leaves out, are counted. ``show`` gets this phase by name, with the share that
+    is done.
 
     Errors: `InputError` when a file cannot be read, or no pair is left.
     """
@@ -164,9 +165,11 @@ def file_digest(path: str) -> str:
         raise InputError(path, 0, f"cannot be read: {error.strerror}") from error
 
 
-def open_sources(files: Files) -> list[Source]:
-    """The files of a corpus, open."""
-    return [Source(path, MAX_LINE_BYTES) for path in files]
+@contextmanager
+def open_sources(files: Files) -> Iterator[list[Source]]:
+    """The files of a corpus, open within the block."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(Source(path, MAX_LINE_BYTES))) for path in files]
 
 
 def linked_pairs(
@@ -181,7 +184,7 @@ def linked_pairs(
         SentencePair.from_text,
         lambda notice: logger.warning("%s: %s", path, notice),
         one_file=len(sources) == 1,
-        names_options=False,
+        advice={},
     )
     if len(sources) == 1:
         pairs = read_as(watched, sources[0], path, on_bad)
@@ -209,8 +212,14 @@ def with_given_links(
     Errors: `InputError` when there are more of one than of the other.
     """
     with closing(Source(links)) as source:
-        first = next((line for line in source if line.strip()), b"")
-    if format_of(first) != "pharaoh":
+        lines = iter(source)
+        first = next((line for line in lines if line.strip()), b"")
+        format = format_of(first)
+        marks = (line.split()[3:4] for line in chain([first], lines))
+        if format == "naacl" and [b"P"] in marks:
+            advice = "write these links as talp, such as 3p4, one line per pair"
+            raise InputError(links, 0, f"possible links (P) are read in talp alone; {advice}")
+    if format != "pharaoh":
         found = find_links(Source(links), links)
         yield from ((pair, one.probabilities) for pair, one in found.beside(pairs, path))
         return
@@ -228,8 +237,7 @@ def write_corpus(
 ) -> None:
     """Write the pairs in ``files`` as pieces to ``folder``, which appears only when whole."""
     bad: list[InputError] = []  # the first one
-    sources = open_sources(files)
-    path, source = files[0], sources[0]
+    path = files[0]
     folder.parent.mkdir(parents=True, exist_ok=True)
 
     def on_bad(error: InputError) -> None:
@@ -239,7 +247,8 @@ def write_corpus(
     try:
         with whole(folder) as part:
             part.mkdir()
-            with CorpusWriter(part) as writer:
+            with open_sources(files) as sources, CorpusWriter(part) as writer:
+                source = sources[0]
                 for number, (pair, given) in enumerate(linked_pairs(sources, links, on_bad), 1):
                     if number % SHOWN_LINES == 1:
                         share = source.position / source.size if source.size else None

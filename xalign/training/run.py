@@ -201,7 +201,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
         one, other = before.get(name), now.get(name)
         if isinstance(one, dict) and isinstance(other, dict):
             found += [part for part in [differences(one, other)] if part]
-        elif one != other:
+        elif one != other and (name in before or other):  # older runs lack newer settings
             shown = name.replace("_", " ")
             is_long = isinstance(one, list) or isinstance(other, list)
             found.append(shown if is_long else f"{shown} was {one}, now {other}")
@@ -227,7 +227,8 @@ def draw_metrics(folder: Path) -> None:
     left.plot(at, [record.get("loss") or math.nan for record in records])
     left.set(title="loss per piece", xlabel="step")
     for name in records[-1]["aer"]:
-        right.plot(at, [100 * record["aer"][name] for record in records], linewidth=0.8, label=name)
+        rates = [100 * record["aer"].get(name, math.nan) for record in records]
+        right.plot(at, rates, linewidth=0.8, label=name)
     if records[-1]["aer"]:
         means = [100 * record["mean_aer"] for record in records]
         right.plot(at, means, linewidth=2.5, color="black", label="mean")

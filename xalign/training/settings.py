@@ -30,7 +30,7 @@ class Text:
 
     input: Annotated[
         tuple[str, ...],
-        Setting("Sentence pairs; repeat it for more files.", flags=("-i", "--input")),
+        Setting("Sentence pairs; repeatable; or give -s and -t.", flags=("-i", "--input")),
     ] = ()
     source: Annotated[
         tuple[str, ...],
@@ -138,7 +138,7 @@ class Labels:
     threshold: Annotated[
         float | None,
         Setting(
-            "Uncalibrated threshold of the new model; default: the best on 500 gold links.",
+            "Threshold of the new model, uncalibrated; default: the best, given 500 gold links.",
             min=0,
             max=0.999,
             panel="Network",

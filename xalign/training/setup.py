@@ -201,9 +201,10 @@ def held_out(settings: FinetuneSettings) -> list[DevSet]:
     for files, name, links in zip(corpora, titles, settings.labels.links, strict=False):
         if links == NO_FILE:
             continue
-        numbered = enumerate(linked_pairs(open_sources(files), links, lambda _: None), 1)
-        kept = (row for number, row in numbered if number % HELD_OUT == 0)
-        rows = list(itertools.islice(kept, MAX_HELD_OUT))
+        with open_sources(files) as sources:
+            numbered = enumerate(linked_pairs(sources, links, lambda _: None), 1)
+            kept = (row for number, row in numbered if number % HELD_OUT == 0)
+            rows = list(itertools.islice(kept, MAX_HELD_OUT))
         if not rows:
             expected = f"expected at least {HELD_OUT} pairs to hold some out, or --dev"
             raise InputError(files[0], 0, f"{expected}, found fewer")
