@@ -9,6 +9,7 @@ from xalign.aligning.devices import (
     choose_devices,
     choose_precision,
     gpu_batch_pieces,
+    tell_once,
     usable_cores,
     wait_for,
 )
@@ -35,8 +36,10 @@ def test_all_devices_are_the_gpus_or_else_the_cpu(
     with pytest.raises(DeviceError, match="devices cuda:1,cpu: expected devices of one kind"):
         choose_devices("cuda:1,cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    tell_once.cache_clear()
     assert list(map(str, choose_devices("all"))) == ["cpu"]
-    assert "has no GPU; using the CPU" in caplog.text
+    choose_devices("all")
+    assert caplog.text.count("has no GPU; using the CPU") == 1
 
 
 def test_a_gpu_of_apple_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

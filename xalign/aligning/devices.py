@@ -1,5 +1,6 @@
 """Choice of the device, precision and threads to compute with."""
 
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -61,13 +62,19 @@ def choose_devices(names: str) -> list[torch.device]:
     if names == "all":
         count = torch.cuda.device_count()
         if count == 0:
-            logger.warning("--device all: this machine, or this torch, has no GPU; using the CPU")
+            tell_once("--device all: this machine, or this torch, has no GPU; using the CPU")
             return [torch.device("cpu")]
         return [torch.device("cuda", k) for k in range(count)]
     devices = [choose_device(name) for name in names.split(",")]
     if len({device.type for device in devices}) > 1:
         raise DeviceError(f"devices {names}: expected devices of one kind; use --shard for others")
     return devices
+
+
+@functools.cache
+def tell_once(message: str) -> None:
+    """Log a warning that was not logged before."""
+    logger.warning("%s", message)
 
 
 def gpu_batch_pieces(devices: Sequence[torch.device], threads: int) -> int:
