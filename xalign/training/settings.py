@@ -110,7 +110,7 @@ class Labels:
     label_threshold: Annotated[
         tuple[float, ...],
         Setting(
-            "Threshold of the teacher's links in each corpus, uncalibrated; default: its own.",
+            "Threshold of the teacher's links in each corpus, before calibration.",
             min=0,
             max=0.999,
         ),
@@ -138,7 +138,7 @@ class Labels:
     threshold: Annotated[
         float | None,
         Setting(
-            "Threshold of the new model, uncalibrated; default: the best, given 500 gold links.",
+            "Threshold of the new model, before calibration; default: chosen on --dev.",
             min=0,
             max=0.999,
             panel="Network",
