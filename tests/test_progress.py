@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Terminal
 from xalign.aligning.aligner import Counts
 from xalign.progress import Meter, Phase, TrainingMeter, status_line
+from xalign.training.events import Metrics, Resumed
 
 
 class HalfRead:
@@ -19,12 +20,12 @@ class HalfRead:
 
 def test_a_run_that_goes_on_knows_its_steps_before() -> None:
     meter = TrainingMeter(steps=4)
-    records = [{"step": k, "mean_aer": aer, "aer": {"dev": aer}} for k, aer in ((2, 0.1), (4, 0.2))]
-    meter({"before": records})
-    meter({"phase": "taking the first step"})
+    records = [Metrics(step=k, mean_aer=aer, aer={"dev": aer}) for k, aer in ((2, 0.1), (4, 0.2))]
+    meter(Resumed(records))
+    meter(Phase("taking the first step"))
     assert meter.summary("run", "x")[0].startswith("the model is in run (4 steps, ")
     assert meter.summary("run", "x")[1] == "best AER 10.00 (dev 10.0) at step 2"
-    meter({"before": []})
+    meter(Resumed([]))
     assert meter.summary("run", "x")[0].startswith("the model is in run (0 steps, ")
 
 
@@ -118,11 +119,11 @@ def test_training_is_told_of_after_a_validation_only(capsys: pytest.CaptureFixtu
 def test_the_phases_of_training_are_named() -> None:
     meter = TrainingMeter(steps=4)
     assert str(meter) == "loading the model"
-    meter({"phase": "cutting a.txt into pieces", "share": 0.25})
+    meter(Phase("cutting a.txt into pieces", 0.25))
     assert (str(meter), meter.share) == ("cutting a.txt into pieces", 0.25)
     meter({"step": 1, "loss": 2.5})
     assert meter.share == 0.25
-    meter({"phase": "validating"})
+    meter(Phase("validating"))
     assert str(meter).endswith("left  validating")
     assert meter.share is None
 

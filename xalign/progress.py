@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TextIO, cast
 
 from xalign.console import is_terminal, say
+from xalign.training.events import Metrics, Resumed
+from xalign.training.events import Phase as Phase
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -88,48 +90,36 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Phase:
-    """Names what is being done and, if it is known, the ``share`` that is done."""
-
-    name: str
-    share: float | None = None
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(slots=True)
 class TrainingMeter:
-    """Reports the progress of training; called with a record after every step, and in each phase.
-
-    A record of a phase has its name as ``phase`` and perhaps its ``share``; one of a run that goes
-    on has the records of its steps ``before``.
-    """
+    """Reports the progress of training; called in each phase, and after every step."""
 
     steps: int
     started: float = field(default_factory=time.perf_counter)
     phase: Phase = field(default_factory=lambda: Phase("loading the model"))
     first: int | None = None
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Metrics = field(default_factory=Metrics)
     at: float = 0.0
-    best: dict[str, Any] = field(default_factory=dict)
+    best: Metrics = field(default_factory=Metrics)
     last_aer: str = ""
 
-    def __call__(self, record: dict[str, Any]) -> None:
-        if "phase" in record:
-            self.phase = Phase(record["phase"], record.get("share"))
-            return
-        if "before" in record:
-            self.record = record["before"][-1] if record["before"] else {}
-            rated = [one for one in record["before"] if one["mean_aer"] is not None]
-            self.best = min(rated, key=lambda one: one["mean_aer"], default={})
-            return
+    def __call__(self, event: Phase | Resumed | Metrics) -> None:
+        match event:
+            case Phase():
+                self.phase = event
+            case Resumed(before):
+                self.record = before[-1] if before else Metrics()
+                rated = [one for one in before if one["mean_aer"] is not None]
+                self.best = min(rated, key=mean_aer, default=Metrics())
+            case _:
+                self._step(event)
+
+    def _step(self, record: Metrics) -> None:
         if self.first is None:  # a resumed run does not start at 0
             self.first, self.started = record["step"] - 1, self.at or self.started
         self.record, self.at, self.phase = record, time.perf_counter(), Phase("")
         if record.get("mean_aer") is not None:
             self.last_aer = f"  AER {in_percent(record)}"
-            if not self.best or record["mean_aer"] < self.best["mean_aer"]:
+            if not self.best or mean_aer(record) < mean_aer(self.best):
                 self.best = record
         if "mean_aer" in record:
             say(str(self))
@@ -162,10 +152,16 @@ class TrainingMeter:
         return [*lines, f"next: {advice}"]
 
 
-def in_percent(record: dict[str, Any]) -> str:
+def mean_aer(record: Metrics) -> float:
+    """Mean AER of a step that was validated."""
+    assert record["mean_aer"] is not None
+    return record["mean_aer"]
+
+
+def in_percent(record: Metrics) -> str:
     """Mean AER of a record in percent, with those of single development sets."""
     rates = ", ".join(f"{name} {100 * rate:.1f}" for name, rate in record["aer"].items())
-    return f"{100 * record['mean_aer']:.2f} ({rates})"
+    return f"{100 * mean_aer(record):.2f} ({rates})"
 
 
 def clock(seconds: float) -> str:

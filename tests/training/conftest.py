@@ -97,10 +97,10 @@ def stage_1(
     encoder: str, corpus: str, output: Path, *, resume: bool = False, **changes: Any
 ) -> list[dict[str, Any]]:
     """Run stage 1; gives the records that were shown."""
-    shown: list[dict[str, Any]] = []
+    shown: list[Any] = []
     chosen = stage_1_settings(encoder, corpus, **changes)
     train_tlm(chosen, machine(output.parent), output, resume=resume, show=shown.append)
-    return [record for record in shown if "step" in record]
+    return [event for event in shown if isinstance(event, dict)]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -112,12 +112,12 @@ def stage_2(
     model: str, corpus: str, output: Path, *, resume: bool = False, **changes: Any
 ) -> list[dict[str, Any]]:
     """Run stage 2; gives the records that were shown."""
-    shown: list[dict[str, Any]] = []
+    shown: list[Any] = []
     usual = {"mask_rate": 0.0, "scale": RULE.scale, "null_word": True, "loss": "words"}
     kinds = {"text": Text, "labels": Labels, "schedule": Schedule}
     chosen = FinetuneSettings(model=model, **parts(kinds, corpus, usual | changes))
     finetune(chosen, machine(output.parent), output, resume=resume, show=shown.append)
-    return [record for record in shown if "step" in record]
+    return [event for event in shown if isinstance(event, dict)]
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from xalign.io.sniff import advice
 from xalign.links.notices import Watched
 from xalign.model.pieces import PieceSentence
 from xalign.training.augment import UNKNOWN, GivenLinks, augment
+from xalign.training.events import Phase, Show
 from xalign.training.examples import Example
 from xalign.training.settings import Augmentation, Files
 from xalign.weights.tokenizer import Tokenizer
@@ -38,8 +39,6 @@ FILES = ("ids", "words", "offsets", "links", "link_offsets")
 NO_WORD = 65_535
 SHOWN_LINES = 1000
 """Lines after which progress is shown."""
-Show = Callable[[dict[str, Any]], None]
-"""Function that is told of progress: of phases by name, and of steps."""
 logger = logging.getLogger(__name__)
 
 
@@ -252,7 +251,7 @@ def write_corpus(
                 for number, (pair, given) in enumerate(linked_pairs(sources, links, on_bad), 1):
                     if number % SHOWN_LINES == 1:
                         share = source.position / source.size if source.size else None
-                        show({"phase": f"cutting {path} into pieces", "share": share})
+                        show(Phase(f"cutting {path} into pieces", share))
                     if not (preparation.hold_out and number % preparation.hold_out == 0):
                         writer.write(*prepared(pair, given, number, tokenizer, preparation))
             (part / "meta.json").write_text(

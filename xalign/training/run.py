@@ -18,7 +18,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from torch import Tensor
 import xalign
 from xalign.errors import ModelError
 from xalign.io.json_text import parse_json
+from xalign.training.events import Metrics, Phase, Resumed, Show
 from xalign.training.loop import (
     Trainer,
     broadcast_from_first,
@@ -144,36 +145,32 @@ class Run:
         self,
         objective: Objective,
         batches: Iterator[Examples],
-        show: Callable[[dict[str, Any]], None],
+        show: Show,
     ) -> None:
-        """Train to the end; ``show`` gets a record after every step, with AER if validated.
-
-        Before a validation it gets ``{"phase": "validating"}``, and at the start the records of a
-        run that goes on, as ``{"before": [...]}``.
-        """
+        """Train to the end; ``show`` gets a record after every step, with AER if validated."""
         losses: list[float] = []
         schedule = self.trainer.schedule
         if schedule.steps == 0:
-            self.save({"step": 0})
-        show({"before": read_metrics(self.folder / METRICS)})
-        show({"phase": "taking the first step"})
+            self.save(Metrics(step=0))
+        show(Resumed(read_metrics(self.folder / METRICS)))
+        show(Phase("taking the first step"))
         for progress in steps(self.trainer, objective, batches):
             losses.append(progress.loss)
             rate = progress.pieces / max(progress.seconds, 1e-9)
-            record = {"step": progress.step, "loss": progress.loss, "pieces_per_second": rate}
+            record = Metrics(step=progress.step, loss=progress.loss, pieces_per_second=rate)
             if (
                 progress.step % self.trainer.schedule.every == 0
                 or progress.step == self.trainer.schedule.steps
             ):
                 record["loss"] = sum(losses) / len(losses)
                 losses.clear()
-                show({"phase": "validating"})
+                show(Phase("validating"))
                 self.save(record)
             show(record)
             if schedule.patience and self.waited >= schedule.patience:
                 break
 
-    def save(self, record: dict[str, Any]) -> None:
+    def save(self, record: Metrics) -> None:
         """Validate; write metrics and state, and the model if it is the best so far."""
         checkpoint, record["aer"], record["mean_aer"] = self.checkpoint, {}, None
         if self.dev:
@@ -208,7 +205,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> str:
     return ", ".join(found)
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[Metrics]:
     """Records of ``metrics.jsonl``; a last line that was cut off is left out."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     return [parse_json(line) for line in lines if line.endswith("\n")]
@@ -230,7 +227,9 @@ def draw_metrics(folder: Path) -> None:
         rates = [100 * record["aer"].get(name, math.nan) for record in records]
         right.plot(at, rates, linewidth=0.8, label=name)
     if records[-1]["aer"]:
-        means = [100 * record["mean_aer"] for record in records]
+        means = [
+            math.nan if (mean := record["mean_aer"]) is None else 100 * mean for record in records
+        ]
         right.plot(at, means, linewidth=2.5, color="black", label="mean")
         right.legend(fontsize=6)
     right.set(title="AER on development sets (%)", xlabel="step")

@@ -25,11 +25,11 @@ from xalign.training.augment import GivenLinks
 from xalign.training.corpora import (
     Corpus,
     Preparation,
-    Show,
     linked_pairs,
     open_corpus,
     open_sources,
 )
+from xalign.training.events import Show
 from xalign.training.losses import Loss
 from xalign.training.masking import Masking
 from xalign.training.settings import (

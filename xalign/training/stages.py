@@ -17,7 +17,8 @@ from xalign.model.cross_align import (
     init_as_identity,
     init_randomly,
 )
-from xalign.training.corpora import Corpus, Show, open_corpus
+from xalign.training.corpora import Corpus, open_corpus
+from xalign.training.events import Show
 from xalign.training.examples import join
 from xalign.training.loop import Batching, Trainer, join_processes
 from xalign.training.objectives import (
