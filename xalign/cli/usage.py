@@ -96,7 +96,7 @@ class Command(TyperCommand):
         if ctx.params.get("files") or not seen.keys().isdisjoint(CORPORA):
             for name in CORPORA:
                 if name not in seen and name in (ctx.default_map or {}):
-                    ctx.params[name] = None  # other corpora take the place of those of --config
+                    ctx.params[name] = ()  # other corpora take the place of those of --config
         return rest
 
     def _check_names(self, ctx: Any, args: Sequence[str]) -> None:
