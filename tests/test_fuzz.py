@@ -19,7 +19,7 @@ from xalign.io.files import Source
 from xalign.io.matrix import read_matrices
 from xalign.io.pairs import read_pairs, read_two_files
 from xalign.io.pharaoh import pharaoh, read_alignments
-from xalign.training import corpora
+from xalign.training import given_links
 
 LINES = 100_000
 WORDS = [
@@ -145,7 +145,7 @@ FUZZED: dict[str, Callable[[Path], object]] = {
     "arrays": lambda path: consumed(read_matrices(str(path.rename(path.with_suffix(".npz"))))),
     "spans": lambda path: [read_char_spans(line, "s", 1) for line in Source(str(path))],
     "links to learn": lambda path: consumed(
-        corpora.with_given_links(repeat(EMPTY, 1000), "pairs", str(path))
+        given_links.with_given_links(repeat(EMPTY, 1000), "pairs", str(path))
     ),
     **{
         suffix: lambda path, suffix=suffix: consumed(  # type: ignore[misc]

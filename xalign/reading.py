@@ -7,7 +7,7 @@ from xalign.alignment import Alignment, GoldAlignment, SentencePair
 from xalign.errors import XalignError
 from xalign.io import gold, links, pairs
 from xalign.io.files import MAX_LINE_BYTES, Source
-from xalign.links.metrics import Score, as_many, score_pair
+from xalign.links.metrics import Score, padded, score_pair
 
 PathLike = str | Path
 
@@ -62,7 +62,7 @@ def score(
             if not isinstance(value, kind):
                 expected = f"expected a {kind.__name__}, found {value!r}"
                 raise XalignError(f"{name}, pair {number}: {expected}; usage: score(gold, links)")
-    found, references = as_many(
+    found, references = padded(
         found, references, found_is_open=found_is_open, gold_is_open=gold_is_open
     )
     if len(references) != len(found):

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import tiny_tokenizer
-from xalign.alignment import ScoredAlignment, SentencePair
 from xalign.errors import InputError
-from xalign.io.formats import WRITERS, AlignedPair, Format
 from xalign.training.augment import UNKNOWN
 from xalign.training.corpora import Corpus, Preparation, open_corpus
 from xalign.training.settings import Augmentation
@@ -100,18 +98,6 @@ def test_links_may_come_with_probabilities(tmp_path: Path) -> None:
     assert given(corpus) == [[], [[0, 0, 0.25]], [[0, 1, 1], [1, 0, 1]]]
 
 
-@pytest.mark.parametrize("format", ["jsonl", "naacl", "giza", "tsv"])
-def test_links_may_be_in_any_format_of_align(format: Format, tmp_path: Path) -> None:
-    found = [{(0, 2): 0.5, (1, 0): 1.0}, {(0, 0): 0.75}, {}, {}]
-    pairs = [SentencePair.from_text(*line.split(" ||| ")) for line in LINKED.splitlines()]
-    rows = [
-        AlignedPair(pair, ScoredAlignment(links)) for pair, links in zip(pairs, found, strict=True)
-    ]
-    text = "".join(WRITERS[format](number, row) for number, row in enumerate(rows, 1))
-    p = [0.5, 0.75] if format in ("jsonl", "naacl") else [1, 1]
-    assert given(linked(tmp_path, text)) == [[[0, 2, p[0]], [1, 0, 1]], [[0, 0, p[1]]], []]
-
-
 def test_a_corpus_may_be_two_files(tmp_path: Path) -> None:
     one = linked(tmp_path, "0-0 1p2\n0-0\n\n\n")
     sides = list(zip(*(line.split(" ||| ") for line in LINKED.splitlines()), strict=True))
@@ -126,6 +112,16 @@ def test_a_corpus_may_be_two_files(tmp_path: Path) -> None:
     Path(files[1]).write_text("c d e\n")
     with pytest.raises(InputError, match=r"text\.tgt:2: expected a line .* same number of lines"):
         open_corpus(files, tiny_tokenizer(), cache, preparation, links)
+
+
+def test_two_sides_are_never_taken_for_pairs_and_links(tmp_path: Path) -> None:
+    pairs, links = str(tmp_path / "pairs"), str(tmp_path / "links")
+    Path(pairs).write_text("a ||| b\n")
+    Path(links).write_text("0-0\n")
+    cache, preparation = tmp_path / "cache", Preparation(max_pieces=64)
+    one = open_corpus((pairs,), tiny_tokenizer(), cache, preparation, links)
+    two = open_corpus((pairs, links), tiny_tokenizer(), cache, preparation)
+    assert len(one.ids) < len(two.ids)
 
 
 def test_without_a_file_of_links_none_are_given(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a training run tells, in order."""
+"""Events of a training run, in order."""
 
 from pathlib import Path
 from typing import Any

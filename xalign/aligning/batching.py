@@ -138,9 +138,10 @@ def map_in_order(
 
 
 def ahead(windows: Iterator[Item], submit: Callable[[Item], Result], most: int) -> Iterator[Result]:
-    """What ``submit`` gives for each of the ``windows``, in order; up to ``most`` wait meanwhile.
+    """Submit each window of a stream, and yield the results of ``submit`` in its order.
 
-    An `XalignError` of the windows is raised after the results of all before it.
+    Up to ``most`` results wait while the next windows are read. An `XalignError` of the stream is
+    raised after the results of all windows before it.
     """
     waiting: deque[Result] = deque()
     stopped: XalignError | None = None

@@ -12,7 +12,7 @@ from xalign.io.files import Source
 from xalign.io.gold import Gold, read_gold
 from xalign.io.links import find_links
 from xalign.io.pairs import read_pairs
-from xalign.links.metrics import SEED, Score, as_many, interval, p_value, score_pair, worst
+from xalign.links.metrics import SEED, Score, interval, p_value, padded, score_pair, worst
 
 HINT_AER = 0.2
 """An output that another form would improve by so much is probably not what its user thinks."""
@@ -43,7 +43,7 @@ def open_scored(path: str, gold: Gold, gold_path: str) -> ScoredFile:
     """
     source = Source(path)
     links = find_links(source, source.name)
-    alignments, references = as_many(
+    alignments, references = padded(
         [found.alignment for found in links.pairs],
         gold.alignments,
         found_is_open=links.is_open,

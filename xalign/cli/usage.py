@@ -52,7 +52,7 @@ ANYWHERE = ("--debug", "--trust-links", "--version")
 LIKENESS = 0.7
 """Least likeness of a name that may be meant, from 0 to 1."""
 LEAST_PERCENT = 5
-"""A larger number where a share of 1 is expected is probably a percentage."""
+"""From this number on, a number in place of a share of 1 is probably a percentage."""
 CORPORA = ("input", "source", "target")
 """Options of files of sentences."""
 FILE_FLAGS = ("-i", "--input", "-o", "--output", "-s", "--source", "-t", "--target")
@@ -115,7 +115,9 @@ class Command(TyperCommand):
 
 
 def advice_for(flag: str, known: Sequence[str]) -> str:
-    """What may be meant by an option that is not one of those that are ``known``.
+    """Advice on an option that a command does not have: the option that is probably meant.
+
+    ``known`` are the options of the command.
 
     >>> advice_for("--reverse", ["--resume", "--direction"])
     '; give --direction reverse'

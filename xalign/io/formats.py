@@ -110,7 +110,7 @@ def read_jsonl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
     for number, line in enumerate(lines, 1):
         try:
             found: dict[str, Any] = parse_json(line)
-            pair = SentencePair(as_words(found["src"]), as_words(found["tgt"]))
+            pair = SentencePair(as_word_list(found["src"]), as_word_list(found["tgt"]))
             links = {(as_place(i), as_place(j)): as_number(p) for i, j, p in found["links"]}
             spans = tuple(
                 (as_place(a), as_place(b), as_place(c), as_place(d), as_number(p))
@@ -122,7 +122,7 @@ def read_jsonl(lines: Iterable[bytes], path: str) -> Iterator[AlignedPair]:
             raise InputError(path, number, f"{expected}: {error!r}") from error
 
 
-def as_words(value: Any) -> tuple[str, ...]:
+def as_word_list(value: Any) -> tuple[str, ...]:
     """Words in JSON: a list of texts. Errors: `ValueError`."""
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise ValueError(f"expected a list of words, found {str(value)[:40]!r}")

@@ -82,16 +82,16 @@ def score_pair(alignment: Alignment, gold: GoldAlignment) -> Score:
     )
 
 
-def as_many(
+def padded(
     found: Sequence[Alignment],
     gold: Sequence[GoldAlignment],
     *,
     found_is_open: bool,
     gold_is_open: bool,
 ) -> tuple[list[Alignment], list[GoldAlignment]]:
-    """Alignments and gold links, with pairs without links at the end of the shorter one.
+    """Alignments and gold links, the shorter one padded by pairs without links at its end.
 
-    They are added only where more pairs may follow (is open), as in a NAACL file.
+    It is padded only where more pairs may follow (is open), as in a NAACL file.
     """
     missing = len(gold) - len(found)
     return (

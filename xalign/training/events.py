@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on."""
+"""Events of a training run: phases, steps, and a run that goes on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,4 +34,4 @@ class Resumed:
 
 
 Show = Callable[[Phase | Resumed | Metrics], None]
-"""Function that is told of all this."""
+"""Function that is called with each event."""

@@ -25,11 +25,10 @@ from xalign.training.augment import GivenLinks
 from xalign.training.corpora import (
     Corpus,
     Preparation,
-    linked_pairs,
     open_corpus,
-    open_sources,
 )
 from xalign.training.events import Show
+from xalign.training.given_links import linked_pairs, open_sources
 from xalign.training.losses import Loss
 from xalign.training.masking import Masking
 from xalign.training.settings import (
