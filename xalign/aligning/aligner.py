@@ -1,6 +1,5 @@
 """`Aligner`: sentence pairs in, alignments out, in order, in batches, on any device."""
 
-import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +8,6 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from xalign.aligning.batching import FIRST_WINDOW, map_in_order
@@ -20,18 +18,19 @@ from xalign.aligning.devices import (
     usable_cores,
     wait_for,
 )
-from xalign.aligning.memory import HEAP, SHELF
+from xalign.aligning.memory import HEAP
 from xalign.aligning.networks import checkpoint_of, network_on
 from xalign.aligning.readings import longer_side, num_pieces, reading_of
+from xalign.aligning.records import records
 from xalign.aligning.settings import AlignerSettings
 from xalign.aligning.windows import PiecePair, Reading
 from xalign.alignment import Alignment, SentencePair
 from xalign.errors import DeviceError
 from xalign.io.items import as_pairs
-from xalign.links.probabilities import NEGLIGIBLE, WordProbabilities, calibrated
+from xalign.links.probabilities import WordProbabilities, calibrated
 from xalign.model.config import Precision
 from xalign.model.cross_align import CrossAlign
-from xalign.model.extraction import WordTables, word_tables
+from xalign.model.extraction import word_tables
 from xalign.model.packing import pack_pairs
 from xalign.weights.checkpoint import Checkpoint
 
@@ -368,28 +367,3 @@ class Aligner:
 
 Task = Callable[[Aligner, Iterable[SentencePair]], Iterable[Result]]
 """Gives one result for each pair, in order."""
-
-
-def records(
-    tables: WordTables, windows: Sequence[PiecePair], *, only_links: bool
-) -> list[WordProbabilities]:
-    """Word pairs of each window in ``tables``, without negligible ones; copies to the CPU twice.
-
-    With ``only_links``, linked word pairs alone.
-    """
-    if only_links:
-        rows = tables.linked.nonzero()  # (K, 3)
-    else:
-        likely = [table > NEGLIGIBLE for table in (tables.link, tables.forward, tables.backward)]
-        rows = (likely[0] | likely[1] | likely[2] | tables.linked).nonzero()  # (K, 3)
-    places = rows.unbind(1)
-    values = torch.stack([table[places].float() for table in tables]).clamp_(0, 1)  # (4, K)
-    link, forward, backward, linked = SHELF.keep(values.cpu().numpy())  # each (K,)
-    owners, src, tgt = SHELF.keep(rows.T.contiguous().cpu().numpy())
-    ends = np.searchsorted(owners, np.arange(len(windows) + 1))
-    found = []
-    for pair, (start, end) in zip(windows, itertools.pairwise(ends), strict=True):
-        k = slice(start, end)
-        columns = src[k], tgt[k], link[k], forward[k], backward[k], linked[k] > 0
-        found.append(WordProbabilities(*columns, (pair[0].num_words, pair[1].num_words)))
-    return found
